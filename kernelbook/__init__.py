@@ -1,0 +1,1 @@
+"""The library that the chapters of Kernel by Kernel import."""

@@ -1,0 +1,48 @@
+"""The rooms of the house and who may import whom."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+STANDARD = set(sys.stdlib_module_names)
+
+# What each room may import beyond the standard library and itself.
+ALLOWED = {
+    "kernelbook": {"numpy", "torch", "torchvision", "matplotlib", "ipywidgets", "anywidget", "traitlets", "sklearn",
+                   "IPython", "PIL", "tqdm"},
+    "autograder": {"nbgrader", "nbformat", "nbconvert", "jupyter_core", "traitlets", "sqlalchemy", "numpy", "torch", "msgpack", "nh3",
+                   "jsonschema", "pyseccomp", "distributed", "dask", "tqdm", "jinja2", "matplotlib"},
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of the modules that a Python file imports, relative imports left out."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_what_it_may(room):
+    files = list((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        foreign = imports(path) - STANDARD - ALLOWED[room] - {room}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}, which {room} may not"
+
+
+def test_hub_knows_the_autograder_only_by_its_command_line_and_configuration():
+    for path in (ROOT / "hub").rglob("*.py"):
+        assert not imports(path) & {"autograder", "kernelbook"}, path
+
+
+@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "requirements.txt", "book", "exercises", "solutions", "autograder"])
+def test_the_fixed_names_stand_at_the_top_level(name):
+    assert (ROOT / name).exists()
