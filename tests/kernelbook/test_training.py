@@ -1,0 +1,78 @@
+"""The training loop learns, repeats itself under a seed, and reports no more digits than it has."""
+
+import pytest
+import torch
+from torch import nn
+
+from kernelbook import training
+
+
+def separable(number=200, seed=0):
+    """Two classes of (number, 1, 2, 2) images that a line separates."""
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(number, 1, 2, 2, generator=random)
+    return x, (x.sum((1, 2, 3)) > 0).long()
+
+
+def net():
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.1), nn.Linear(4, 2))
+
+
+def run(seed, **options):
+    torch.manual_seed(seed)
+    model = net()
+    return training.fit(
+        model, separable(), separable(seed=1), epochs=8, learning_rate=0.05, seed=seed, **options
+    ), model
+
+
+def test_it_learns():
+    history, model = run(0)
+    assert history.test_accuracy[-1] > 0.9 > history.test_accuracy[0] - 0.2
+    assert history.train_loss[-1] < history.train_loss[0]
+    assert len(history.train_loss) == len(history.train_accuracy) == len(history.test_accuracy) == 8
+    assert history.seconds > 0
+    assert (training.predict(model, separable(seed=1)[0]) == separable(seed=1)[1]).float().mean() == pytest.approx(
+        history.test_accuracy[-1]
+    )
+
+
+def test_a_seed_repeats_a_run_exactly_and_another_seed_does_not():
+    assert run(3)[0].train_loss == run(3)[0].train_loss
+    assert run(3)[0].train_loss != run(4)[0].train_loss
+
+
+def test_the_last_batch_may_be_smaller_and_still_counts_by_its_size():
+    history, _ = run(0, batch_size=77)
+    assert 0 <= history.train_accuracy[-1] <= 1
+
+
+def test_weight_decay_shrinks_the_weights():
+    _, plain = run(0)
+    _, decayed = run(0, weight_decay=1.0)
+    assert decayed[2].weight.norm() < plain[2].weight.norm()
+
+
+def test_inputs_and_labels_must_agree():
+    x, y = separable()
+    with pytest.raises(ValueError, match="test has 200 inputs but 199 labels"):
+        training.fit(net(), (x, y), (x, y[:-1]), epochs=1)
+
+
+def test_predict_is_in_evaluation_mode():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(4, 2)).train()
+    x = separable()[0]
+    assert torch.equal(training.predict(model, x), training.predict(model, x, batch_size=7))
+
+
+def test_a_spread_prints_whole_percents_and_never_claims_zero_deviation():
+    assert str(training.Spread((0.9412, 0.9388, 0.9430))) == "94 ± 1 %"
+    assert str(training.Spread((0.5, 0.6, 0.7))) == "60 ± 10 %"
+
+
+def test_over_seeds_seeds_torch_before_each_run():
+    spread = training.over_seeds(lambda seed: torch.rand(1).item(), seeds=(1, 2))
+    torch.manual_seed(2)
+    assert spread.values[1] == torch.rand(1).item()
+    assert spread.values[0] != spread.values[1]
