@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import site
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -40,9 +41,7 @@ LANGUAGE = {
 
 # What editors and runners leave behind: times, window state, random ids.
 VOLATILE_NOTEBOOK = {"widgets", "signature", "toc", "vscode", "colab", "papermill", "varInspector", "celltoolbar"}
-VOLATILE_CELL = {
-    "execution", "ExecuteTime", "papermill", "collapsed", "scrolled", "trusted", "vscode", "colab", "pycharm", "jp-MarkdownHeadingCollapsed",
-}  # fmt: skip
+VOLATILE_CELL = {"execution", "ExecuteTime", "papermill", "collapsed", "scrolled", "trusted", "vscode", "colab"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 VALID_ID = re.compile(r"^[a-zA-Z0-9-_]{1,64}$")
@@ -175,11 +174,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = CELL_TIMEO
     Raises BookError, naming the cell and saying why, if a cell raises, takes longer than `timeout` seconds or ends the
     kernel.
     """
-    manager = AsyncKernelManager(
-        kernel_name=CURRENT_ENV_KERNEL_NAME,
-        kernel_spec_manager=NbvalKernelspecManager(),
-        transport="ipc",  # a socket file of one's own rather than open ports on a shared machine
-    )
+    manager = AsyncKernelManager(kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager())
     client = NotebookClient(
         notebook,
         km=manager,
@@ -190,7 +185,8 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = CELL_TIMEO
     )
     environment = run_environment()
     try:
-        with client.setup_kernel(env=environment):
+        # What cells write to stderr comes back as messages; the pipe itself only holds the kernel's own chatter.
+        with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type != "code":
                     continue
