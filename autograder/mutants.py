@@ -125,7 +125,7 @@ def _solution_lines(source: str) -> set[int] | None:
     """Line numbers between the markers, None if there are none."""
     lines: set[int] = set()
     inside = found = False
-    for number, line in enumerate(source.splitlines(), 1):
+    for number, line in enumerate(source.split("\n"), 1):
         if BEGIN_SOLUTION in line:
             inside = found = True
         elif END_SOLUTION in line:
