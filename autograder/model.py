@@ -34,7 +34,8 @@ class Cell:
     """One code cell of the notebook that is graded, in order.
 
     side: "student" runs in the sandbox only (answers and the student's own cells); "both" runs in the sandbox and in
-    the judge (the instructor's read-only cells); "judge" runs in the judge only (tests, hidden ones included).
+    the judge (the instructor's read-only cells); "judge" runs in the judge only (tests, hidden ones included). A judge
+    cell without a grade_id is no question: it is the instructor's version of a cell that the student changed.
     """
 
     source: str
@@ -45,6 +46,16 @@ class Cell:
     seconds: float | None = None  # this question's own limit
     hint: str | None = None  # said when a hidden check of this cell fails
     link: str | None = None  # where in the course material to read on
+    memory_mb: int | None = None  # this question's own memory limit
+    partial: bool = False  # points in proportion to the asserts that pass, not all or nothing
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about how the notebook was put together that its student and instructor should know."""
+
+    text: str
+    grade_id: str | None = None  # the answer or question it is about; None: the whole notebook
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class Job:
     notebook: str
     cells: tuple[Cell, ...]
     files: dict[str, bytes] = field(default_factory=dict)  # the instructor's data files, by relative path
+    student_files: dict[str, bytes] = field(default_factory=dict)  # the submission's: only the student side sees them
+    notes: tuple[Note, ...] = ()  # from reassembling; they change no verdict
     limits: Limits = field(default_factory=Limits)
     seed: int = 0  # for inputs drawn per submission
 
