@@ -1,0 +1,9 @@
+"""Labs: widgets that run in Jupyter and, without a kernel or a network, on the published page.
+
+``labs.Convolution(stride=2)`` as the last line of a cell is all a chapter needs. ``base.py`` says how to add a lab.
+"""
+
+from kernelbook.labs.base import Lab
+from kernelbook.labs.convolution import Convolution
+
+__all__ = ["Convolution", "Lab"]

@@ -1,0 +1,270 @@
+"""Lab: one kernel slides over one picture, window by window or all at once."""
+
+import base64
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from traitlets import Enum, Float, Int, List, TraitError, Union, validate
+
+from kernelbook import ops
+from kernelbook.kernels import NAMED
+from kernelbook.labs import svg
+from kernelbook.labs.base import Lab, Still
+
+IMAGES = ("ramp", "step", "digit", "photograph", "wafer", "drawn")
+KERNELS = (*NAMED, "custom")
+TITLES = {
+    "sobel_x": "Sobel X",
+    "sobel_y": "Sobel Y",
+    "prewitt_x": "Prewitt X",
+    "prewitt_y": "Prewitt Y",
+    "box_blur": "Box blur",
+}
+LARGEST_IMAGE, LARGEST_KERNEL = 64, 7
+
+
+@cache
+def _pictures() -> dict[str, np.ndarray]:
+    """The pictures that the page carries too, so that both draw the same."""
+    packed = json.loads((Path(__file__).parent / "lib" / "images.json").read_text())
+    pictures = {
+        name: np.frombuffer(base64.b64decode(p["data"]), np.uint8).reshape(p["height"], p["width"]).astype(int)
+        for name, p in packed.items()
+    }
+    return {
+        **pictures,
+        "ramp": np.arange(1, 26).reshape(5, 5),
+        "step": np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0),
+    }
+
+
+def _matrix(name: str, value: Any, largest: int) -> list[list[float]]:
+    """Rows of plain finite numbers, whole ones as int; TraitError says what else came."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TraitError(f"{name} must be rows of numbers, all of one length: {error}") from None
+    if array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= largest or not np.isfinite(array).all():
+        raise TraitError(
+            f"{name} must be a matrix of finite numbers, 1 x 1 to {largest} x {largest}, got shape {array.shape}"
+        )
+    return [[int(v) if v == int(v) else float(v) for v in row] for row in array.tolist()]
+
+
+class Convolution(Lab):
+    """One kernel over one picture, with the arithmetic of every window, the output's size and what the floor drops.
+
+    In a notebook `labs.Convolution(stride=2)` is enough. `image` and `kernel` also take arrays, which become the
+    picture "drawn" and the kernel "custom".
+
+    Args:
+        image: "ramp" (1 to 25), "step" (6 x 6, 0 left and 1 right), "digit", "photograph", "wafer" or "drawn".
+        pixels: (H, W) numbers of the picture "drawn", at most 64 x 64.
+        kernel: a name from :data:`kernelbook.kernels.NAMED`, or "custom".
+        weights: (K_h, K_w) numbers of the kernel "custom", at most 7 x 7.
+        divisor: the custom kernel is `weights / divisor`.
+        stride: S, 1 to 4 pixels. padding: P, 0 to 4 pixels on every side, or "same" as PyTorch means it (stride 1; an
+            even window gets the extra row and column at the bottom and on the right).
+        padding_mode: what stands outside the picture: "zeros", "reflect", "replicate" or "circular".
+        dilation: D, 1 to 3: distance in pixels between neighbouring weights.
+        operation: "correlation", what libraries compute, or "convolution", with the kernel turned by 180 degrees.
+        row, column: the output pixel whose window is shown.
+        show: "map" for the whole output, "steps" to uncover it up to the chosen pixel.
+        colours: "signed" for blue, white, orange about zero, "grey", or "automatic": grey for kernels without negative weights.
+
+    Raises:
+        TraitError: for a value outside these. A geometry that PyTorch refuses is shown with its reason.
+    """
+
+    image = Enum(IMAGES, "step").tag(sync=True)
+    pixels = List(default_value=[[0] * 6] * 3 + [[1] * 6] * 3).tag(sync=True)
+    kernel = Enum(KERNELS, "sobel_x").tag(sync=True)
+    weights = List(default_value=[[0, 0, 0], [0, 1, 0], [0, 0, 0]]).tag(sync=True)
+    divisor = Float(1.0).tag(sync=True)
+    stride = Int(1, min=1, max=4).tag(sync=True)
+    padding = Union([Int(min=0, max=4), Enum(["same"])], default_value=0).tag(sync=True)
+    padding_mode = Enum(tuple(ops.PADDING_MODES), "zeros").tag(sync=True)
+    dilation = Int(1, min=1, max=3).tag(sync=True)
+    operation = Enum(("correlation", "convolution"), "correlation").tag(sync=True)
+    row = Int(0, min=0).tag(sync=True)
+    column = Int(0, min=0).tag(sync=True)
+    show = Enum(("map", "steps"), "map").tag(sync=True)
+    colours = Enum(("automatic", "signed", "grey"), "automatic").tag(sync=True)
+
+    def __init__(
+        self, image: str | ArrayLike | None = None, kernel: str | ArrayLike | None = None, **state: Any
+    ) -> None:
+        for name, array_name, array_choice, value in (
+            ("image", "pixels", "drawn", image),
+            ("kernel", "weights", "custom", kernel),
+        ):
+            if isinstance(value, str):
+                state[name] = value
+            elif value is not None:
+                state[name], state[array_name] = array_choice, value
+        for name, largest in (("pixels", LARGEST_IMAGE), ("weights", LARGEST_KERNEL)):
+            if name in state:
+                state[name] = _matrix(name, state[name], largest)
+        super().__init__(**state)
+
+    @validate("pixels")
+    def _check_pixels(self, proposal: Any) -> list[list[float]]:
+        return _matrix("pixels", proposal["value"], LARGEST_IMAGE)
+
+    @validate("weights")
+    def _check_weights(self, proposal: Any) -> list[list[float]]:
+        return _matrix("weights", proposal["value"], LARGEST_KERNEL)
+
+    @validate("divisor")
+    def _check_divisor(self, proposal: Any) -> float:
+        if not np.isfinite(proposal["value"]) or proposal["value"] == 0:
+            raise TraitError("divisor must be a finite number other than 0")
+        return proposal["value"]
+
+    @property
+    def picture(self) -> np.ndarray:
+        """The picture that is shown, (H, W)."""
+        return np.array(self.pixels) if self.image == "drawn" else _pictures()[self.image]
+
+    @property
+    def scaled_kernel(self) -> tuple[np.ndarray, float]:
+        """The kernel as `(weights, divisor)`, (K_h, K_w) and a number: whole weights keep the sums exact."""
+        if self.kernel == "custom":
+            return np.array(self.weights), self.divisor
+        if self.kernel == "box_blur":
+            return np.ones((3, 3), int), 9.0
+        return NAMED[self.kernel], 1.0
+
+    def _sides(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Padding as ((top, bottom), (left, right)), "same" worked out."""
+        if self.padding != "same":
+            return ((self.padding, self.padding),) * 2
+        if self.stride != 1:
+            raise ValueError("padding='same' needs stride 1: PyTorch refuses any other stride")
+        spans = [self.dilation * (k - 1) for k in self.scaled_kernel[0].shape]
+        return (spans[0] // 2, spans[0] - spans[0] // 2), (spans[1] // 2, spans[1] - spans[1] // 2)
+
+    def padded(self) -> np.ndarray:
+        """The picture with its border, (H + top + bottom, W + left + right). Raises ValueError where PyTorch does."""
+        return ops.pad2d(self.picture[None, None], self._sides(), self.padding_mode)[0, 0]
+
+    def output(self) -> np.ndarray:
+        """The map that is shown, (O_h, O_w). Raises ValueError for a geometry that PyTorch refuses."""
+        weights, divisor = self.scaled_kernel
+        if self.operation == "convolution":
+            weights = ops.flip(weights)
+        x, w = self.padded()[None, None], weights[None, None]
+        sums = ops.conv2d(x, w, stride=self.stride, dilation=self.dilation)[0, 0]
+        return sums if divisor == 1 else sums / divisor
+
+    def still(self) -> Still:
+        weights, divisor = self.scaled_kernel
+        name = TITLES.get(self.kernel, self.kernel.capitalize())
+        caption = "Lab: a kernel slides over a picture; every output is the sum of one window's products."
+        picture = self.picture
+        try:
+            padded, output = self.padded(), self.output()
+        except ValueError as error:
+            words = f"This geometry has no output: {error}."
+            return Still(svg.drawing(720, 60, words, [svg.text(360, 30, words, 14)]), words, caption)
+        row, column = min(self.row, output.shape[0] - 1), min(self.column, output.shape[1] - 1)
+        signed = self.colours == "signed" or (self.colours == "automatic" and bool((weights / divisor < 0).any()))
+        taps = ops.flip(weights) if self.operation == "convolution" else weights
+        window = padded[row * self.stride :: self.dilation, column * self.stride :: self.dilation]
+        window = window[: weights.shape[0], : weights.shape[1]]
+
+        # Three panels in a row; input and output share one cell size, so that a smaller map looks smaller.
+        kernel_width, gap, top = 150.0, 36.0, 40.0
+        columns = padded.shape[1] + output.shape[1]
+        cell = min((720 - kernel_width - 2 * gap - 32) / columns, 230 / max(padded.shape[0], output.shape[0]), 34)
+        left = (720 - cell * columns - kernel_width - 2 * gap) / 2
+        kernel_left = left + padded.shape[1] * cell + gap
+        output_left = kernel_left + kernel_width + gap
+        kernel_cell = kernel_width / max(*weights.shape, 4)
+        tallest = max(padded.shape[0] * cell, output.shape[0] * cell, weights.shape[0] * kernel_cell)
+        middle = top + tallest / 2
+        low, high = min(0, int(picture.min())), max(float(picture.max()), 1.0)
+        if self.image in ("digit", "photograph", "wafer"):
+            high = 255.0
+        extent_h, extent_w = (self.dilation * (k - 1) + 1 for k in weights.shape)
+        kernel_x = kernel_left + (kernel_width - weights.shape[1] * kernel_cell) / 2
+        title_y = top - 18
+        border = f", border {self.padding_mode}" if padded.shape != picture.shape else ""
+        parts = [
+            svg.text(
+                left, title_y, f"Input {picture.shape[0]} × {picture.shape[1]}{border}", 13, anchor="start", weight=600
+            ),
+            svg.text(kernel_left + kernel_width / 2, title_y, name, 13, weight=600),
+            svg.text(
+                output_left, title_y, f"Output {output.shape[0]} × {output.shape[1]}", 13, anchor="start", weight=600
+            ),
+            svg.grid(
+                padded, left, middle - padded.shape[0] * cell / 2, cell, "signed" if low < 0 else "grey", low, high
+            ),
+            svg.grid(
+                weights,
+                kernel_x,
+                middle - weights.shape[0] * kernel_cell / 2,
+                kernel_cell,
+                "signed",
+                float(weights.min()),
+                float(weights.max()),
+            ),
+            svg.grid(
+                output,
+                output_left,
+                middle - output.shape[0] * cell / 2,
+                cell,
+                "signed" if signed else "grey",
+                float(output.min()) if signed else low,
+                float(output.max()) if signed else max(high, 1.0),
+            ),
+            svg.text(kernel_left - gap / 2, middle, "⋆" if self.operation == "correlation" else "∗", 20),
+            svg.text(output_left - gap / 2, middle, "=", 20),
+            svg.outline(
+                left + column * self.stride * cell,
+                middle - padded.shape[0] * cell / 2 + row * self.stride * cell,
+                extent_w * cell,
+                extent_h * cell,
+            ),
+            svg.outline(output_left + column * cell, middle - output.shape[0] * cell / 2 + row * cell, cell, cell),
+        ]
+        if divisor != 1:
+            below = middle + weights.shape[0] * kernel_cell / 2 + 14
+            parts.append(svg.text(kernel_left + kernel_width / 2, below, f"÷ {svg.number(divisor)}", 13))
+        products = " + ".join(
+            f"({svg.number(w)})({svg.number(v)})" for w, v in zip(taps.ravel(), window.ravel(), strict=True)
+        )
+        total = f"{svg.number(output[row, column])}"
+        over = f", divided by {svg.number(divisor)}," if divisor != 1 else ""
+        sum_line = f"Marked window: {products}{over} = {total}"
+        height = top + tallest + 28
+        for line in _wrapped(sum_line, 100):
+            parts.append(svg.text(360, height, line, 12.5, svg.QUIET))
+            height += 18
+        words = (
+            f"{name} over the picture “{self.image}” ({picture.shape[0]} by {picture.shape[1]}), stride {self.stride}, "
+            f"padding {self.padding}, dilation {self.dilation}: the output is {output.shape[0]} by {output.shape[1]}, "
+            f"from {svg.number(output.min())} to {svg.number(output.max())}. "
+            f"Row {row}, column {column}: {products}{over} = {total}."
+        )
+        if output.size <= 64:
+            rows = "; ".join(", ".join(svg.number(v) for v in values) for values in output)
+            words += f" Its rows: {rows}."
+        return Still(svg.drawing(720, height, words, parts), words, caption)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """The line broken before plus signs into pieces of at most about `width` characters."""
+    pieces, current = [], ""
+    for term in line.split(" + "):
+        joined = f"{current} + {term}" if current else term
+        if len(joined) > width and current:
+            pieces.append(current)
+            joined = f"+ {term}"
+        current = joined
+    return [*pieces, current]

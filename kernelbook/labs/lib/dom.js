@@ -1,0 +1,87 @@
+/** Small makers of elements, so that a lab reads like the page it draws. */
+
+/** @typedef {Node | string | number | null | undefined | false} Child */
+
+/**
+ * @param {Element} element @param {Record<string, any>} attributes
+ * `on…` functions become listeners, `false` and `null` remove, `true` is an empty attribute.
+ */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === false || value === null || value === undefined) element.removeAttribute(name);
+    else {
+      const text = value === true ? "" : String(value);
+      if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+    }
+  }
+  return element;
+}
+
+/** @param {Element} element @param {Child[]} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flatMap((c) => (c === null || c === undefined || c === false ? [] : [typeof c === "number" ? String(c) : c])));
+  return element;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Record<string, any>} [attributes] @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function html(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  set(element, attributes);
+  if (children.length) fill(element, ...children);
+  return element;
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag @param {Record<string, any>} [attributes] @param {Child[]} children
+ * @returns {SVGElementTagNameMap[T]}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  set(element, attributes);
+  if (children.length) fill(element, ...children);
+  return element;
+}
+
+let serial = 0;
+/** An id that no other element of the page has. @param {string} stem */
+export const uniqueId = (stem) => `lab-${stem}-${++serial}-id`;
+
+/** Write text only where it differs: a live region must not speak twice. @param {Node} node @param {string} text */
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * A labelled native select.
+ * @param {string} label @param {[string, string][]} options value and text
+ * @param {(value: string) => void} onchange
+ */
+export function choice(label, options, onchange) {
+  const select = html(
+    "select",
+    { onchange: () => onchange(select.value) },
+    ...options.map(([value, text]) => html("option", { value }, text)),
+  );
+  return { field: html("label", { class: "lab-field" }, html("span", {}, label), select), select };
+}
+
+/**
+ * A labelled native slider over whole numbers, with its value beside it.
+ * @param {string} label @param {number} min @param {number} max @param {(value: number) => void} onchange
+ */
+export function slider(label, min, max, onchange) {
+  const shown = html("output", {});
+  const input = html("input", { type: "range", min, max, step: 1, oninput: () => onchange(input.valueAsNumber) });
+  /** @param {number} value */
+  const show = (value) => {
+    if (input.valueAsNumber !== value) input.value = String(value);
+    say(shown, String(value));
+  };
+  return { field: html("label", { class: "lab-field lab-slider" }, html("span", {}, label, " ", shown), input), input, show };
+}
