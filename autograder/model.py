@@ -48,6 +48,9 @@ class Cell:
     link: str | None = None  # where in the course material to read on
     memory_mb: int | None = None  # this question's own memory limit
     partial: bool = False  # points in proportion to the asserts that pass, not all or nothing
+    # Of a "student" cell, read off the instructor's own version of it by `run.declarations`; never the version itself:
+    imports: tuple[str, ...] = ()  # its import statements; the judge makes them too, so that library names are its own
+    provides: tuple[str, ...] = ()  # names it assigns at top level: from this cell on they are the student's
 
 
 @dataclass(frozen=True)
