@@ -184,7 +184,8 @@ class Ledger:
         plan = Plan()
         with self.engine.begin() as connection:
             self._exclude_others(connection)
-            alive = self._alive(connection)
+            alive, dead = self._runs(connection)
+            self._bury(connection, dead)
             rows = {
                 (row.student, row.notebook): row
                 for row in connection.execute(sa.select(VERDICTS).where(VERDICTS.c.assignment == self.assignment))
@@ -222,7 +223,6 @@ class Ledger:
                     plan.standing += 1
                     if environment and row.environment and row.environment != environment:
                         plan.elsewhere.add(row.environment)
-            self._forget_dead_runs(connection, alive)
         return plan
 
     def _open(self, connection: sa.Connection, item: Item, row: Any, questions: Collection[str] | None) -> None:
@@ -334,14 +334,14 @@ class Ledger:
             return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar())
         return float(connection.execute(sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0")).scalar())
 
-    def _alive(self, connection: sa.Connection) -> set[str]:
-        """Runs, other than this one, that may still be at work."""
+    def _runs(self, connection: sa.Connection) -> tuple[set[str], set[str]]:
+        """The other runs: those that may still be at work, and the dead."""
+        alive: set[str] = set()
+        dead: set[str] = set()
         now = self._now(connection)
-        return {
-            row.id
-            for row in connection.execute(sa.select(RUNS))
-            if row.id != self.run and not self._dead(row.machine, row.process, now - row.heartbeat)
-        }
+        for row in connection.execute(sa.select(RUNS).where(RUNS.c.id != self.run)):
+            (dead if self._dead(row.machine, row.process, now - row.heartbeat) else alive).add(row.id)
+        return alive, dead
 
     def _dead(self, machine: str, process: str, silent: float) -> bool:
         # Of a process on this machine we know at once whether it is there; of another only that it is silent.
@@ -349,14 +349,14 @@ class Ledger:
             return process != process_identity(int(process.split("@")[0]))
         return silent > self.patience
 
-    def _forget_dead_runs(self, connection: sa.Connection, alive: set[str]) -> None:
-        keep = [*alive, self.run]
+    def _bury(self, connection: sa.Connection, dead: set[str]) -> None:
+        """Strike dead runs off, and open what they held. A run that has just come is in neither list: let it be."""
+        connection.execute(RUNS.delete().where(RUNS.c.id.in_(dead)))
         connection.execute(
             VERDICTS.update()
-            .where(VERDICTS.c.assignment == self.assignment, VERDICTS.c.state == "leased", VERDICTS.c.run.not_in(keep))
+            .where(VERDICTS.c.state == "leased", VERDICTS.c.run.not_in(sa.select(RUNS.c.id)))
             .values(state="open", run=None)
         )
-        connection.execute(RUNS.delete().where(RUNS.c.assignment == self.assignment, RUNS.c.id.not_in(keep)))
 
 
 @cache
