@@ -1,0 +1,215 @@
+"""The book's figures, drawn in one style.
+
+Every function returns a matplotlib `Figure`: as the last line of a cell it is shown, and `figure.axes` lets a reader go
+on. Figures are narrow and their letters large, so that they can be read on a telephone; their paper is white and
+opaque, so that they can be read on a dark page. Blue is negative and orange positive, which colour-blind readers can
+tell apart. The same call gives the same bytes on every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+INK, PALE, PAPER = "#1d2733", "#c9d1da", "#ffffff"
+BLUE, ORANGE = "#1f5fa8", "#b84a0e"
+
+SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", ORANGE])
+"""Blue below zero, white at zero, orange above."""
+
+GREY = LinearSegmentedColormap.from_list("grey", ["#000000", "#ffffff"])
+
+HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#f6c59a", ORANGE, "#5c2103"])
+"""White at zero, darker for more."""
+
+STYLE: Any = {
+    "figure.dpi": 144,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "savefig.dpi": "figure",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so letters are the same on every machine
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.facecolor": PAPER,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "image.interpolation": "nearest",
+}
+WIDTH = 5.6  # inches
+
+Window = tuple[int, int, int, int]
+"""First row, first column, height and width, in pixels."""
+
+
+def _canvas(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
+    """An empty figure, which the notebook shows only as the last line of a cell, and its axes (rows, columns)."""
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, layout="constrained", **options)
+    plt.close(figure)
+    return figure, axes
+
+
+def _pictures(arrays: Sequence[Any], titles: Sequence[str] | None) -> tuple[list[np.ndarray], list[str]]:
+    pictures = [np.asarray(array) for array in arrays]
+    titles = [""] * len(pictures) if titles is None else list(titles)
+    if not pictures or any(picture.ndim != 2 or not picture.size for picture in pictures):
+        raise ValueError(f"expected one or more (H, W) arrays, got shapes {[p.shape for p in pictures]}")
+    if len(titles) != len(pictures):
+        raise ValueError(f"expected {len(pictures)} titles, got {len(titles)}")
+    return pictures, titles
+
+
+def _bare(axis: Axes, title: str) -> None:
+    """A picture without ticks, under its title."""
+    axis.set(title=title, xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
+def _scale(pictures: Sequence[np.ndarray], signed: bool) -> Normalize:
+    """One scale for all pictures, symmetric about zero if signed."""
+    low, high = min(float(p.min()) for p in pictures), max(float(p.max()) for p in pictures)
+    if signed:
+        most = max(abs(low), abs(high)) or 1.0
+        return Normalize(-most, most)
+    return Normalize(low, high if high > low else low + 1)
+
+
+def maps(
+    arrays: Sequence[Any],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 3,
+    signed: bool | None = None,
+    each: bool = False,
+    cmap: Colormap | None = None,
+    bar: str = "",
+) -> Figure:
+    """Pictures side by side, `columns` to a row, without numbers.
+
+    arrays: (H, W) each. signed: blue, white and orange about zero; by default where any value is negative, else grey.
+    each: every picture gets its own scale, symmetric about zero where it has negative values, instead of one for all.
+    cmap: colours instead of these. bar: label of a colour bar beside the last picture of each row; needs one scale.
+    Raises ValueError for arrays that are no pictures, or a number of titles that is not theirs.
+    """
+    pictures, titles = _pictures(arrays, titles)
+    if bar and each:
+        raise ValueError("a colour bar needs one scale for all pictures: leave out `each`")
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    aspect = max(p.shape[0] / p.shape[1] for p in pictures)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(rows, columns, rows * (aspect * (WIDTH - 0.7 * bool(bar)) / columns + 0.35))
+        for axis in axes.ravel()[len(pictures) :]:
+            axis.set_visible(False)
+        for axis, picture, title in zip(axes.ravel(), pictures, titles, strict=False):
+            shown = [picture] if each else pictures
+            negative = signed if signed is not None else any((p < 0).any() for p in shown)
+            colours = cmap or (SIGNED if negative else GREY)
+            drawn = axis.imshow(picture, cmap=colours, norm=_scale(shown, negative))
+            _bare(axis, title)
+            axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, ec=INK, lw=0.8))
+        if bar:
+            figure.colorbar(drawn, ax=axes.ravel().tolist(), label=bar, shrink=0.8, aspect=16)
+    return figure
+
+
+def grids(
+    arrays: Sequence[Any],
+    titles: Sequence[str] | None = None,
+    *,
+    marked: Mapping[int, Sequence[Window]] | None = None,
+    signs: str = "",
+    unit: float = 0.0,
+) -> Figure:
+    """Small arrays side by side with their numbers written in: the hand computation, drawn.
+
+    arrays: (H, W) of whole numbers, blue below zero and orange above, on one scale; cells have one size everywhere.
+    marked: for an array's place in the row, windows to frame. signs: one character between each two arrays, as "×=".
+    unit: the value of full colour; by default each array's largest magnitude.
+    Raises ValueError as `maps`, for numbers that are not whole, and for a number of signs that doesn't fit.
+    """
+    pictures, titles = _pictures(arrays, titles)
+    if any((picture != np.round(picture)).any() for picture in pictures):
+        raise ValueError("grids writes whole numbers; draw other arrays with maps")
+    if signs and len(signs) != len(pictures) - 1:
+        raise ValueError(f"expected {len(pictures) - 1} signs between {len(pictures)} arrays, got {len(signs)}")
+    widths = [picture.shape[1] for picture in pictures]
+    cell = WIDTH / (sum(widths) + 1.2 * (len(widths) - 1))
+    tallest = max(picture.shape[0] for picture in pictures)
+    with matplotlib.rc_context(STYLE):
+        figure = plt.figure(figsize=(WIDTH, min(cell, 0.5) * tallest + 0.45))
+        plt.close(figure)
+        axis = figure.add_axes((0, 0, 1, 1))
+        axis.set(xlim=(-0.1, WIDTH / cell + 0.1), aspect="equal", xticks=[], yticks=[])
+        axis.set_ylim(tallest / 2 + 0.1, -tallest / 2 - 0.45 / cell)
+        axis.spines[:].set_visible(False)
+        left = 0.0
+        for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+            _grid(axis, picture, left, unit or float(abs(picture).max()) or 1.0, min(11.0, 34 * cell))
+            top = -picture.shape[0] / 2
+            axis.text(left + picture.shape[1] / 2, top - 0.12 / cell, title, ha="center", va="bottom", fontsize=10)
+            for row, column, height, width in (marked or {}).get(place, ()):
+                axis.add_patch(
+                    Rectangle((left + column, top + row), width, height, fill=False, ec=INK, lw=2.4, zorder=3)
+                )
+            left += picture.shape[1] + 1.2
+            if place < len(signs):
+                axis.text(left - 0.6, 0, signs[place], ha="center", va="center", fontsize=14)
+    return figure
+
+
+def _grid(axis: Axes, picture: np.ndarray, left: float, most: float, letters: float) -> None:
+    """One array of numbered cells, one unit a side, centred about zero vertically."""
+    top = -picture.shape[0] / 2
+    for (row, column), value in np.ndenumerate(picture):
+        colour = SIGNED(0.5 + 0.5 * np.clip(0.45 * float(value) / most, -1, 1))  # pale, so that ink stays readable
+        axis.add_patch(Rectangle((left + column, top + row), 1, 1, fc=colour, ec=PALE, lw=0.8))
+        text = f"{int(value)}".replace("-", "−")
+        axis.text(left + column + 0.5, top + row + 0.5, text, ha="center", va="center", fontsize=letters)
+
+
+def spreads(
+    values: Mapping[str, Sequence[float]], label: str, *, percent: bool = True, colours: Mapping[str, str] | None = None
+) -> Figure:
+    """Results over seeds, one line each: every run a dot, the mean a bar and one standard deviation a line.
+
+    values: for each name the results of all seeds, fractions if `percent`. label: what they measure, with its unit.
+    colours: a colour for a name; blue by default. Raises ValueError for a name with fewer than two results.
+    """
+    if not values or any(len(results) < 2 for results in values.values()):
+        raise ValueError("a spread needs two results or more for every name")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 0.5 + 0.42 * len(values))
+        axis = axes[0, 0]
+        for place, (name, results) in enumerate(values.items()):
+            numbers = np.asarray(results, float) * (100 if percent else 1)
+            mean, deviation = numbers.mean(), numbers.std(ddof=1)
+            colour = (colours or {}).get(name, BLUE)
+            axis.plot(
+                [mean - deviation, mean + deviation],
+                [place, place],
+                color=colour,
+                lw=5,
+                alpha=0.35,
+                solid_capstyle="butt",
+            )
+            axis.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, lw=2)
+            axis.plot(numbers, np.full(len(numbers), place), "o", color=colour, ms=4, mec=PAPER, mew=0.5)
+        axis.set_yticks(range(len(values)), list(values))
+        axis.set(xlabel=label, ylim=(len(values) - 0.5, -0.5))
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="x", color=PALE, lw=0.6)
+        axis.set_axisbelow(True)
+    return figure

@@ -1,0 +1,107 @@
+"""Figures that show what they are given, can be read by everybody, and are the same bytes on every run."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from kernelbook import plotting
+
+SMALL = np.array([[1, -2, 3], [0, 4, -12]])
+
+FIGURES = {
+    "maps": lambda: plotting.maps([SMALL, SMALL / 2], ["a", "b"]),
+    "maps with a bar": lambda: plotting.maps([abs(SMALL)], cmap=plotting.HEAT, bar="windows"),
+    "grids": lambda: plotting.grids([SMALL, SMALL.T], ["a", "b"], marked={0: [(0, 1, 2, 2)]}, signs="="),
+    "spreads": lambda: plotting.spreads({"a": [0.5, 0.6], "b": [0.7, 0.8, 0.9]}, "accuracy (%)"),
+}
+
+
+def png(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_the_same_bytes_again_whatever_the_reader_has_set(name):
+    before = png(FIGURES[name]())
+    with plt.rc_context({"font.size": 30, "figure.facecolor": "red", "axes.grid": True, "figure.dpi": 50}):
+        figure = FIGURES[name]()
+        assert figure.dpi == 144
+        assert figure.get_facecolor()[:3] == to_rgb(plotting.PAPER)
+    assert png(FIGURES[name]()) == before
+    assert not plt.get_fignums(), "a figure left open is shown twice in a notebook"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_changes_no_setting_of_the_reader(name):
+    before = dict(plt.rcParams)
+    FIGURES[name]()
+    assert dict(plt.rcParams) == before
+
+
+def luminance(colour):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("colour", [plotting.INK, plotting.BLUE, plotting.ORANGE])
+def test_ink_stands_out_from_paper_as_wcag_asks(colour):
+    assert (luminance(plotting.PAPER) + 0.05) / (luminance(colour) + 0.05) >= 4.5
+
+
+def test_every_number_in_a_grid_is_written_and_readable():
+    axis = plotting.grids([SMALL, [[7]]], ["left", "right"]).axes[0]
+    texts = [text.get_text() for text in axis.texts]
+    assert texts == ["1", "−2", "3", "0", "4", "−12", "left", "7", "right"]
+    for patch in axis.patches:
+        ratio = (luminance(patch.get_facecolor()) + 0.05) / (luminance(plotting.INK) + 0.05)
+        assert ratio >= 4.5, "a number would be hard to read on its cell"
+
+
+def test_a_grid_marks_the_window_it_was_asked_to():
+    axis = plotting.grids([np.zeros((4, 5)), np.zeros((2, 3))], marked={1: [(1, 0, 1, 2)]}).axes[0]
+    frame = [p for p in axis.patches if isinstance(p, Rectangle) and not p.get_fill()]
+    assert [(p.get_xy(), p.get_height(), p.get_width()) for p in frame] == [((6.2, 0.0), 1, 2)]
+
+
+def test_maps_share_a_scale_unless_each_has_its_own():
+    shared = [image.get_clim() for axis in plotting.maps([SMALL, SMALL / 2]).axes for image in axis.images]
+    assert shared == [(-12, 12), (-12, 12)]
+    own = [image.get_clim() for axis in plotting.maps([SMALL, abs(SMALL)], each=True).axes for image in axis.images]
+    assert own == [(-12, 12), (0, 12)]
+
+
+def test_zero_is_white_where_values_have_a_sign():
+    image = plotting.maps([SMALL]).axes[0].images[0]
+    assert image.cmap(image.norm(0.0)) == pytest.approx((1, 1, 1, 1), abs=0.01)
+    assert not plotting.maps([np.zeros((2, 2))], signed=True).axes[0].images[0].get_array().any()
+
+
+def test_a_spread_draws_mean_and_sample_deviation():
+    lines = plotting.spreads({"a": [0.2, 0.4]}, "accuracy (%)").axes[0].lines
+    assert lines[0].get_xdata() == pytest.approx([30 - 200**0.5, 30 + 200**0.5])
+    assert lines[1].get_xdata() == pytest.approx([30, 30])
+    assert sorted(lines[2].get_xdata()) == pytest.approx([20, 40])
+    assert plotting.spreads({"a": [2, 4]}, "steps", percent=False).axes[0].lines[1].get_xdata()[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plotting.maps([]), "one or more"),
+        (lambda: plotting.maps([np.zeros(3)]), r"got shapes \[\(3,\)\]"),
+        (lambda: plotting.grids([SMALL], ["a", "b"]), "expected 1 titles, got 2"),
+        (lambda: plotting.grids([SMALL / 4]), "whole numbers"),
+        (lambda: plotting.grids([SMALL, SMALL], signs="=="), "expected 1 signs"),
+        (lambda: plotting.maps([SMALL, SMALL], each=True, bar="x"), "one scale"),
+        (lambda: plotting.spreads({"a": [1]}, ""), "two results"),
+    ],
+)
+def test_bad_input_gets_one_clear_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
