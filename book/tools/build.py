@@ -12,7 +12,6 @@ import hashlib
 import io
 import logging
 import re
-import shutil
 import statistics
 import sys
 import tempfile
@@ -183,9 +182,9 @@ def main(arguments: list[str] | None = None) -> int:
             print("The book is up to date.")
         else:
             build(options.output.absolute())
-            pages = len(toc_pages())
+            seconds = time.perf_counter() - start
             print(
-                f"Built the book: {pages} pages in {time.perf_counter() - start:.0f} s. Open {_shown(options.output)}/index.html"
+                f"Built the book: {len(toc_pages())} pages in {seconds:.0f} s. Open {_shown(options.output)}/index.html"
             )
     except BookError as error:
         print(f"build: {error}", file=sys.stderr)

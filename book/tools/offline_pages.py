@@ -26,6 +26,9 @@ ICON_RULE = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}'
 ICON_VARIABLE = re.compile(r'--pst-icon-[\w-]+: ?"\\?([^"]+)"')
 ICON_USE = re.compile(r"\bfa-([a-z0-9-]+)")
 
+# The theme loads the whole search index on every page, and only its search page uses it.
+SEARCH_SCRIPT = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
+
 # Files the theme and Sphinx ship and no page uses.
 UNUSED = (
     "scripts/fontawesome.js*",
@@ -55,7 +58,10 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         return
     site = Path(app.outdir)
     copy_mathjax(Path(app.srcdir) / "node_modules/mathjax", site / "_static/mathjax")
-    pages = [*site.glob("*.html"), *site.glob("book/**/*.html")]
+    pages = sorted(site.glob("**/*.html"))
+    for page in pages:
+        text = ICON_SCRIPT.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(text if page.name == "search.html" else SEARCH_SCRIPT.sub("", text), encoding="utf-8")
     prune_icons(site / "_static", pages)
     for pattern in UNUSED:
         for path in list((site / "_static").glob(pattern)):
@@ -74,16 +80,14 @@ def copy_mathjax(package: Path, target: Path) -> None:
 
 
 def prune_icons(static: Path, pages: list[Path]) -> None:
-    """Replace the theme's icon script and fonts by one small font with the icons that the pages and the theme use."""
+    """Replace the theme's icon fonts by one small font with the icons that the pages and the theme use."""
     stylesheet = static / "styles/pydata-sphinx-theme.css"
     style = stylesheet.read_text(encoding="utf-8")
     if not ICON_FONT.search(style):
         return
     used = {"xmark"}  # the theme's script adds this one
     for page in pages:
-        text = page.read_text(encoding="utf-8")
-        used |= set(ICON_USE.findall(text))
-        page.write_text(ICON_SCRIPT.sub("", text), encoding="utf-8")
+        used |= set(ICON_USE.findall(page.read_text(encoding="utf-8")))
     characters = {character for name in ICON_VARIABLE.findall(style) for character in _characters(name)}
 
     def keep(rule: re.Match[str]) -> str:
