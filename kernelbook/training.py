@@ -87,7 +87,7 @@ def fit(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 512) -> torch.Tensor:
+def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """The class with the highest score for each of `inputs` (N, C, H, W), in evaluation mode: (N,) int64."""
     model.eval()
     device = next(model.parameters()).device
