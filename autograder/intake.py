@@ -418,3 +418,54 @@ def last_change(directory: Path | str) -> datetime:
         for entry in entries:
             latest = max(latest, entry.stat(follow_symlinks=False).st_ctime)
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
+
+
+def received(directory: Path | str, warn: Callable[[str], None] = lambda text: None) -> datetime | None:
+    """When the submission in the course's own `submitted/` counts as received, naive UTC; None if nothing says so.
+
+    What stands in `timestamp.txt` there came from the exchange or from the instructor, who may have meant any day, so
+    it is believed if it is a day. If it is not, or is no plain file, the server's time replaces it, in the file too:
+    nbgrader's own pages open that file by name and stumble over what they find.
+    """
+    path = Path(directory) / TIMESTAMP
+    try:
+        entry = path.lstat()
+    except OSError:
+        return None
+    claimed: str | None = "no plain file"
+    if stat.S_ISREG(entry.st_mode):
+        try:
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                text = file.read(101)
+            claimed = text.decode("utf-8", "replace").strip()
+            if not claimed:
+                return None
+        except OSError:
+            claimed = "unreadable"
+    troubles: list[str] = []
+    moment = settle_time(claimed, last_change(directory), trust_claim=True, warn=troubles.append)
+    if troubles:
+        warn(f"{shown(str(Path(directory).parent.name))}: {troubles[0]}")
+        try:
+            if stat.S_ISDIR(entry.st_mode):
+                path.rename(path.with_name(f"{TIMESTAMP}.refused-{os.urandom(4).hex()}"))
+            write_atomically(path, f"{moment} UTC".encode())
+        except OSError as error:
+            warn(f"{path}: could not be replaced ({error.strerror})")
+    return moment
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one. Replaces a link, never follows it."""
+    temporary = path.with_name(f".{os.urandom(6).hex()}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

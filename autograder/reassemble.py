@@ -83,10 +83,13 @@ class Blueprint:
     metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, source: NotebookNode, config: Config | None = None) -> Blueprint:
+    def of(
+        cls, source: NotebookNode, config: Config | None = None, released: Mapping[str, str] | None = None
+    ) -> Blueprint:
         """Take apart a notebook of the source directory, or one whose answers are cleared already.
 
-        config: nbgrader's configuration, for the markers of solutions and hidden tests.
+        config: nbgrader's configuration, for the markers of solutions and hidden tests. released: answers as they were
+        released, by grade_id, where that is on record (`course.blueprints` reads it from the gradebook).
 
         Raises AuthorError if the notebook is no Python notebook, or its markers or options are malformed.
         """
@@ -95,7 +98,7 @@ class Blueprint:
             raise AuthorError(f"the notebook's language is {language!r}; only Python notebooks can be graded")
         clear = ClearSolutions(config=config)
         tests = ClearHiddenTests(config=config)
-        cells = tuple(_given(index, cell, clear, tests) for index, cell in enumerate(source.cells))
+        cells = tuple(_given(index, cell, clear, tests, released or {}) for index, cell in enumerate(source.cells))
         ids = [cell.grade_id for cell in cells if cell.grade_id is not None]
         if twice := sorted({grade_id for grade_id in ids if ids.count(grade_id) > 1}):
             raise AuthorError(f"grade_id {twice[0]!r} stands on two cells of the instructor's notebook")
@@ -106,7 +109,9 @@ class Blueprint:
         return {cell.grade_id: cell for cell in self.cells if cell.grade_id is not None}
 
 
-def _given(index: int, cell: NotebookNode, clear: ClearSolutions, tests: ClearHiddenTests) -> Given:
+def _given(
+    index: int, cell: NotebookNode, clear: ClearSolutions, tests: ClearHiddenTests, on_record: Mapping[str, str]
+) -> Given:
     marks = cell.metadata.get("nbgrader", {})
     role: Role = "plain"
     if utils.is_task(cell):
@@ -123,7 +128,9 @@ def _given(index: int, cell: NotebookNode, clear: ClearSolutions, tests: ClearHi
     source = _text(cell.source)
     released = source
     hidden: tuple[int, ...] = ()
-    if role == "answer" and marks.get("checksum") != utils.compute_checksum(cell):
+    if role == "answer" and grade_id is not None and grade_id in on_record:
+        source = released = _text(on_record[grade_id])
+    elif role == "answer" and marks.get("checksum") != utils.compute_checksum(cell):
         # Not in its released form yet: what stands here is the solution, which no student's grade may depend on.
         stub = copy.deepcopy(cell)
         try:

@@ -1,0 +1,551 @@
+"""The fourth room: verdicts into nbgrader's gradebook and the rebuilt notebook into `autograded/`.
+
+There is one writer, and one commit for a notebook of a submission: its scores, flags, late penalty, status, the hash
+of the environment and the verdict in full are all there or none is. The files stand before the commit, so whatever is
+in the gradebook can be opened. A kill between the two leaves new files and an old row, which the next run replaces.
+
+As in nbgrader: a manual score is never touched, but a cell that has one and is graded anew asks to be looked at;
+comments of graders are never touched; an untouched answer to a manually graded question gets 0 and "No response.";
+the late-submission plug-in decides on the penalty. What nbgrader does not have: a submission that cannot be graded
+gets no points taken, but a status, a reason, and a flag that asks a person to look.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import sqlalchemy as sa
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties
+from traitlets.config import LoggingConfigurable
+
+from autograder import course, intake, safe
+from autograder.model import CellOutput, Check, Job, Note, Question, Result
+from autograder.reassemble import NO_RESPONSE, Assembly, Blueprint, Piece, assemble
+
+METADATA = sa.MetaData()
+
+# One row for each notebook of a submission in nbgrader's table `submitted_notebook`, with the same id.
+RESULTS = sa.Table(
+    "autograder_result",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the submission's files; empty if they could not be read
+    sa.Column("recorded", sa.DateTime, nullable=False),  # UTC
+    sa.Column("verdict", sa.Text, nullable=False),  # JSON: `stored`
+)
+
+# Files of a submission that a browser shows without running anything in them. Formgrader serves what lies in
+# `autograded/` from the instructor's own origin; everything else stays in `submitted/`.
+INERT = {".csv", ".gif", ".jpeg", ".jpg", ".npy", ".npz", ".png", ".py", ".tsv", ".txt", ".webp"}
+
+
+class NotReleased(ValueError):
+    """The gradebook does not know the assignment or the notebook; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of what the instructor sees about an assignment."""
+
+    student: str
+    notebook: str
+    status: str
+    reason: str
+    environment: str
+    digest: str
+    recorded: datetime
+
+
+class Recorder(LoggingConfigurable):
+    """The one writer. Keeps one session with the gradebook open; use it as a context manager or call `close`."""
+
+    def __init__(self, coursedir: CourseDirectory, **options: Any):
+        """options: `parent` and `config`, as for every configurable of nbgrader's."""
+        super().__init__(**options)
+        self.coursedir = coursedir
+        self.gradebook = Gradebook(coursedir.db_url, coursedir.course_id)
+        self.session = self.gradebook.db
+        if self.gradebook.engine.dialect.name == "sqlite":
+            # Formgrader may be writing. Wait for it rather than lose a verdict.
+            sa.event.listen(self.gradebook.engine, "connect", _be_patient)
+            self.gradebook.engine.dispose()
+        METADATA.create_all(self.gradebook.engine)
+        self._blueprints: dict[str, dict[str, Blueprint]] = {}
+        self._penalties: AssignLatePenalties | None = None
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session with the gradebook."""
+        self.gradebook.close()
+
+    def record(
+        self,
+        result: Result,
+        job: Job | None,
+        submission: intake.Submission | None,
+        *,
+        questions: Collection[str] | None = None,
+        also: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Write one verdict: files, then everything in the gradebook in one commit.
+
+        job, submission: what was graded; None if it never came to that. questions: only these grade_ids get new
+        scores, if there is an earlier verdict. also: called with the session inside the transaction; if it raises,
+        nothing is written.
+
+        Raises NotReleased if the gradebook does not know the assignment; ValueError if the job is not the one that
+        this course's notebook and this submission give.
+        """
+        blueprint = self._blueprint(result.assignment, result.notebook)
+        assembly: Assembly | None = None
+        if result.status == "graded":
+            if job is None or submission is None:
+                raise ValueError("a graded result needs its job and its submission")
+            assembly = assemble(blueprint, submission, notebook=result.notebook)
+            if assembly.job_cells() != job.cells:
+                raise ValueError(f"the job is not that of {result.student}'s {result.notebook}; grade it again")
+        try:
+            entry = self._entry(result)
+            before = self._stored(entry.id)
+            if before is None or before["status"] != "graded" or result.status != "graded":
+                questions = None
+            if questions is not None and before is not None:
+                result = _merged(result, before, questions)
+            self._score(entry, result, blueprint, assembly, questions)
+            self._missing_notebooks(entry, submission)
+            self.session.flush()
+            self._penalise(entry)
+            self._store(entry.id, result, job.notes if job else (), submission)
+            if also is not None:
+                also(self.session)
+            self.session.flush()
+            notebook = rebuilt(blueprint, assembly, result, job.notes if job else ())
+            self._files(result, notebook, submission, entry.assignment.timestamp)
+            self.session.commit()
+        except BaseException:
+            self.session.rollback()
+            raise
+
+    def statuses(self, assignment: str) -> list[Status]:
+        """What became of every submission of an assignment, the ones that could not be graded among them."""
+        return list(statuses(self.session, assignment))
+
+    # what nbgrader knows
+
+    def _blueprint(self, assignment: str, notebook: str) -> Blueprint:
+        if assignment not in self._blueprints:
+            self._blueprints[assignment] = course.blueprints(
+                self.coursedir, assignment, config=self.config, gradebook=self.gradebook
+            )
+        try:
+            return self._blueprints[assignment][notebook]
+        except KeyError:
+            raise NotReleased(f"{assignment} has no notebook {notebook!r}") from None
+
+    def _entry(self, result: Result) -> SubmittedNotebook:
+        """The submitted notebook's row, with rows for its grades and comments; made if it is not there."""
+        assignment = self.session.query(Assignment).filter(Assignment.name == result.assignment).one_or_none()
+        if assignment is None or not any(notebook.name == result.notebook for notebook in assignment.notebooks):
+            raise NotReleased(
+                f"the gradebook does not know {result.assignment}/{result.notebook}. "
+                f"Run: nbgrader generate_assignment {result.assignment}"
+            )
+        student = self.session.get(Student, result.student)
+        if student is None:
+            student = Student(id=result.student)
+            self.session.add(student)
+        submission = (
+            self.session.query(SubmittedAssignment)
+            .filter(SubmittedAssignment.assignment_id == assignment.id, SubmittedAssignment.student_id == student.id)
+            .one_or_none()
+        )
+        if submission is None:
+            submission = SubmittedAssignment(assignment=assignment, student=student)
+            self.session.add(submission)
+        directory = self.coursedir.format_path(self.coursedir.submitted_directory, result.student, result.assignment)
+        submission.timestamp = intake.received(directory, warn=self.log.warning)
+        entries = {entry.notebook_id: entry for entry in submission.notebooks}
+        for notebook in assignment.notebooks:
+            if notebook.id not in entries:
+                entries[notebook.id] = SubmittedNotebook(notebook=notebook, assignment=submission)
+            _complete(entries[notebook.id], notebook)
+        self.session.flush()
+        return next(entries[notebook.id] for notebook in assignment.notebooks if notebook.name == result.notebook)
+
+    # scores
+
+    def _score(
+        self,
+        entry: SubmittedNotebook,
+        result: Result,
+        blueprint: Blueprint,
+        assembly: Assembly | None,
+        only: Collection[str] | None,
+    ) -> None:
+        scores = {question.grade_id: question for question in result.questions}
+        pieces = {piece.given.grade_id: piece for piece in assembly.pieces if piece.given} if assembly else {}
+        given = blueprint.by_id()
+        grades = {grade.cell_id: grade for grade in entry.grades}
+        comments = {comment.cell_id: comment for comment in entry.comments}
+        for cell in (*entry.notebook.grade_cells, *entry.notebook.solution_cells, *entry.notebook.task_cells):
+            if cell.name not in given or (only is not None and cell.name not in only):
+                continue
+            piece = pieces.get(cell.name)
+            if cell.type == "GradeCell":
+                if given[cell.name].role == "test":
+                    score = _points(scores.get(cell.name), cell.max_score)
+                else:
+                    score = 0.0 if piece and _untouched(piece) else None
+                _grade(grades[cell.id], score)
+            elif cell.type == "SolutionCell":
+                comments[cell.id].auto_comment = _automatic_comment(piece)
+            elif cell.type == "TaskCell" and assembly is None:
+                grades[cell.id].needs_manual_grade = True
+
+    def _missing_notebooks(self, entry: SubmittedNotebook, submission: intake.Submission | None) -> None:
+        """As nbgrader does: of a submission that has some of its notebooks, the ones that it has not score zero."""
+        if submission is None:
+            return
+        siblings = entry.assignment.notebooks
+        missing = [other for other in siblings if f"{other.notebook.name}.ipynb" not in submission.files]
+        if len(missing) == len(siblings):
+            return
+        for other in missing:
+            for grade in other.grades:
+                grade.auto_score = 0.0
+                grade.needs_manual_grade = grade.manual_score is not None
+
+    def _penalise(self, entry: SubmittedNotebook) -> None:
+        entry.late_submission_penalty = None
+        late = entry.assignment.total_seconds_late
+        if late <= 0:
+            return
+        if self._penalties is None:
+            self._penalties = AssignLatePenalties(parent=self)
+            self._penalties.init_plugin()
+        self.session.flush()
+        self.session.refresh(entry, ["score"])
+        penalty = self._penalties.plugin_inst.late_submission_penalty(entry.assignment.student_id, entry.score, late)
+        if penalty is not None:
+            entry.late_submission_penalty = self._penalties._check_late_penalty(entry, penalty)
+
+    # our own table
+
+    def _stored(self, entry_id: str) -> dict | None:
+        row = self.session.execute(sa.select(RESULTS.c.verdict).where(RESULTS.c.id == entry_id)).scalar()
+        return None if row is None else json.loads(row)
+
+    def _store(
+        self, entry_id: str, result: Result, notes: Collection[Note], submission: intake.Submission | None
+    ) -> None:
+        self.session.execute(RESULTS.delete().where(RESULTS.c.id == entry_id))
+        self.session.execute(
+            RESULTS.insert().values(
+                id=entry_id,
+                status=result.status,
+                reason=safe.text(result.reason, 2000),
+                environment=result.environment[:64],
+                digest=submission.digest if submission else "",
+                recorded=datetime.now(UTC).replace(tzinfo=None),
+                verdict=json.dumps(stored(result, notes)),
+            )
+        )
+
+    # files
+
+    def _files(
+        self, result: Result, notebook: NotebookNode, submission: intake.Submission | None, when: datetime | None
+    ) -> None:
+        directory = Path(
+            self.coursedir.format_path(self.coursedir.autograded_directory, result.student, result.assignment)
+        )
+        directory.mkdir(parents=True, exist_ok=True)
+        mode = 0o664 if self.coursedir.groupshared else 0o444
+        files: dict[str, bytes] = {}
+        if submission:
+            extra = submission.extra_files()
+            files |= {path: data for path, data in extra.items() if Path(path).suffix.lower() in INERT}
+        source = Path(self.coursedir.format_path(self.coursedir.source_directory, ".", result.assignment))
+        for path in utils.find_all_files(str(source), [*self.coursedir.ignore, "*.ipynb"]):
+            files[Path(path).relative_to(source).as_posix()] = Path(path).read_bytes()
+        # nbgrader's release_feedback stops at the first submission without these two.
+        files[intake.TIMESTAMP] = f"{when} UTC".encode() if when else b""
+        secret = submission.secret if submission else None
+        files[intake.SECRET] = secret.encode() if secret else _secret(directory)
+        files[f"{result.notebook}.ipynb"] = nbformat.v4.writes(notebook).encode()
+        for path in utils.find_all_files(str(directory)):
+            # What an earlier submission brought and this one does not.
+            if not path.endswith(".ipynb") and Path(path).relative_to(directory).as_posix() not in files:
+                Path(path).unlink()
+        for name, data in files.items():
+            if not _same(directory / name, data):
+                _make_room(directory, name)
+                intake.write_atomically(directory / name, data, mode)
+        if self.coursedir.groupshared:
+            for folder in (directory, directory.parent, directory.parent.parent):
+                with suppress(OSError):
+                    folder.chmod((folder.stat().st_mode | 0o2770) & 0o2777)
+
+
+def _be_patient(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA busy_timeout = 60000")
+
+
+def _complete(entry: SubmittedNotebook, notebook: Notebook) -> None:
+    """Give a submitted notebook the rows for grades and comments that it lacks."""
+    graded = {grade.cell_id for grade in entry.grades}
+    commented = {comment.cell_id for comment in entry.comments}
+    for cell in (*notebook.grade_cells, *notebook.task_cells):
+        if cell.id not in graded:
+            entry.grades.append(Grade(cell_id=cell.id))
+    for cell in (*notebook.solution_cells, *notebook.task_cells):
+        if cell.id not in commented:
+            entry.comments.append(Comment(cell_id=cell.id))
+
+
+def _points(question: Question | None, most: float) -> float | None:
+    """A question's points within its bounds; None, which asks for a person, if the engine has none to give."""
+    if question is None or not math.isfinite(question.points):
+        return None
+    return min(max(0.0, question.points), most)
+
+
+def _grade(grade: Grade, score: float | None) -> None:
+    grade.auto_score = score
+    grade.needs_manual_grade = score is None or grade.manual_score is not None
+
+
+def _untouched(piece: Piece) -> bool:
+    """Whether an answer is there and is what was released, by nbgrader's checksum."""
+    if piece.given is None or piece.found is None:
+        return False
+    cell = _cell(piece, 0)
+    return cell.metadata["nbgrader"].get("checksum") == utils.compute_checksum(cell)
+
+
+def _automatic_comment(piece: Piece | None) -> str | None:
+    if piece is None:
+        return None
+    if piece.found is None:
+        return NO_RESPONSE
+    return "No response." if _untouched(piece) else None
+
+
+def _merged(result: Result, before: dict, questions: Collection[str]) -> Result:
+    """The new verdict for some questions, the earlier one for the others."""
+    earlier = {question.grade_id: question for question in restored(before)[0].questions}
+    questions_now = [
+        question if question.grade_id in questions else earlier.get(question.grade_id, question)
+        for question in result.questions
+    ]
+    return replace(result, questions=questions_now)
+
+
+def _same(path: Path, data: bytes) -> bool:
+    try:
+        return not path.is_symlink() and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _make_room(directory: Path, name: str) -> None:
+    """Let `name` be written below `directory`: a file where a directory has to be goes, and the other way round."""
+    parts = Path(name).parts
+    for depth in range(1, len(parts)):
+        parent = directory.joinpath(*parts[:depth])
+        if parent.is_symlink() or not parent.is_dir():
+            parent.unlink(missing_ok=True)
+            parent.mkdir()
+    target = directory / name
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+
+
+def _secret(directory: Path) -> bytes:
+    """The stand-in for an exchange's secret that an earlier run has made, or a new one."""
+    with suppress(OSError):
+        return (directory / intake.SECRET).read_bytes()
+    return secrets.token_hex(64).encode()
+
+
+# --- verdicts as JSON ------------------------------------------------------------------------------------------------
+
+
+def stored(result: Result, notes: Collection[Note] = ()) -> dict:
+    """A verdict as plain JSON, for our table. Not for students: `feedback.published` makes what they get."""
+    return {**asdict(result), "notes": [asdict(note) for note in notes]}
+
+
+def restored(verdict: dict) -> tuple[Result, list[Note]]:
+    """The inverse of `stored`."""
+    fields = {name: value for name, value in verdict.items() if name != "notes"}
+    fields["questions"] = [
+        Question(**{**question, "checks": [Check(**check) for check in question["checks"]]})
+        for question in verdict["questions"]
+    ]
+    fields["outputs"] = [CellOutput(**output) for output in verdict["outputs"]]
+    return Result(**fields), [Note(**note) for note in verdict.get("notes", [])]
+
+
+def statuses(session: Any, assignment: str) -> Iterator[Status]:
+    """What became of every submission of an assignment, by student and notebook."""
+    rows = session.execute(
+        sa.select(
+            SubmittedAssignment.student_id,
+            Notebook.name,
+            RESULTS.c.status,
+            RESULTS.c.reason,
+            RESULTS.c.environment,
+            RESULTS.c.digest,
+            RESULTS.c.recorded,
+        )
+        .join(SubmittedNotebook, SubmittedNotebook.id == RESULTS.c.id)
+        .join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
+        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+        .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        .where(Assignment.name == assignment)
+        .order_by(SubmittedAssignment.student_id, Notebook.name)
+    )
+    for row in rows:
+        yield Status(*row)
+
+
+# --- the notebook in autograded/ -------------------------------------------------------------------------------------
+
+
+def rebuilt(
+    blueprint: Blueprint, assembly: Assembly | None, result: Result, notes: Collection[Note] = ()
+) -> NotebookNode:
+    """The notebook that Formgrader shows: the instructor's cells, the student's answers, outputs as text.
+
+    What students wrote as Markdown has lost everything active (autograder.safe); there are no HTML outputs.
+    """
+    if assembly is None:
+        pieces = tuple(Piece(given.kind, given.released, given) for given in blueprint.cells)
+        assembly = Assembly(blueprint, pieces, ())
+    outputs: dict[int, list[CellOutput]] = {}
+    owners = assembly.positions()
+    index_of = {id(piece): index for index, piece in enumerate(assembly.pieces)}
+    for output in result.outputs:
+        if output.position in owners:
+            outputs.setdefault(index_of[id(owners[output.position])], []).append(output)
+    questions = {question.grade_id: question for question in result.questions}
+    cells = []
+    if banner := _banner(result, notes):
+        cells.append(
+            nbformat.v4.new_markdown_cell(banner, id="about-grading", metadata={"autograder": {"about": True}})
+        )
+    for index, piece in enumerate(assembly.pieces):
+        cell = _cell(piece, index)
+        if cell.cell_type == "code":
+            question = questions.get(piece.given.grade_id or "") if piece.given else None
+            cell.outputs = [*_outputs(outputs.get(index, [])), *(_report(question) if question else [])]
+        cells.append(cell)
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=json.loads(json.dumps(blueprint.metadata)))
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+def _cell(piece: Piece, index: int) -> NotebookNode:
+    metadata: dict[str, Any] = json.loads(json.dumps(piece.given.metadata)) if piece.given else {}
+    theirs = piece.given is None or piece.changed or (piece.given.role == "answer" and piece.found is not None)
+    if piece.given is None or piece.changed:
+        metadata["autograder"] = {"extra": piece.given is None, "changed": piece.changed}
+    source, kind = piece.source, piece.kind
+    if kind == "raw" and piece.given is None:
+        # nbconvert copies raw cells into its pages as they are.
+        fence = "`" * max(3, 1 + max((len(run) for run in source.split() if set(run) == {"`"}), default=0))
+        source, kind = f"{fence}text\n{source}\n{fence}", "markdown"
+    if kind == "code":
+        return nbformat.v4.new_code_cell(source, id=f"cell-{index}", metadata=metadata)
+    if kind == "raw":
+        return nbformat.v4.new_raw_cell(source, id=f"cell-{index}", metadata=metadata)
+    cell = nbformat.v4.new_markdown_cell(
+        safe.markdown(source) if theirs else source, id=f"cell-{index}", metadata=metadata
+    )
+    if theirs and piece.found is not None and piece.found.attachments:
+        cell.attachments = json.loads(json.dumps(dict(piece.found.attachments)))
+    return cell
+
+
+def _banner(result: Result, notes: Collection[Note]) -> str:
+    lines = []
+    if result.status == "not gradable":
+        lines.append(f"**Not gradable.** {_words(result.reason)}")
+        lines.append("No points were taken: the questions below ask for a person's decision.")
+    for note in notes:
+        about = f"`{note.grade_id}`: " if note.grade_id else ""
+        lines.append(f"- {about}{_words(note.text)}")
+    return "\n\n".join(lines)
+
+
+def _words(sentence: str) -> str:
+    """A sentence with names from the submission in it, as Markdown that shows it as it is."""
+    escaped = "".join("\\" + char if char in "\\`*_{}[]()<>#!|~$&" else char for char in safe.text(sentence, 2000))
+    return safe.markdown(escaped.replace("\n", " "))
+
+
+def _outputs(outputs: list[CellOutput]) -> list[NotebookNode]:
+    made = []
+    for output in outputs:
+        for name, printed in (("stdout", output.stdout), ("stderr", output.stderr)):
+            if printed:
+                made.append(nbformat.v4.new_output("stream", name=name, text=safe.text(printed)))
+        if output.error:
+            kind, _, message = safe.text(output.error, 4000).partition(":")
+            made.append(
+                nbformat.v4.new_output(
+                    "error",
+                    ename=kind.strip(),
+                    evalue=message.strip(),
+                    traceback=safe.text(output.error, 4000).split("\n"),
+                )
+            )
+    return made
+
+
+def _report(question: Question) -> list[NotebookNode]:
+    """A question's checks as text, for the instructor."""
+    lines = [f"{question.points:g} of {question.max_points:g} points"]
+    if question.message:
+        lines.append(question.message)
+    for check in question.checks:
+        hidden = " (hidden)" if check.visibility == "hidden" else ""
+        lines.append(
+            f"check {check.index + 1}{hidden}: {check.status}" + (f": {check.message}" if check.message else "")
+        )
+        for name in ("call", "got", "expected"):
+            if value := getattr(check, name):
+                lines.append(f"    {name}: {value}")
+    return [nbformat.v4.new_output("stream", name="stdout", text=safe.text("\n".join(lines)))]
