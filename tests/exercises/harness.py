@@ -1,0 +1,279 @@
+"""Grades single answers to an assignment in a fraction of a second, by nbgrader's rules, to try its tests on many.
+
+It must never decide anything by itself: the cells are the instructor's, run in order, and nbgrader's own
+`determine_grade` turns what a test cell put out into points. What is left out is the kernel: each run is a fork of
+this process (NumPy and torch are loaded once) with a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import io
+import json
+import multiprocessing
+import os
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.utils import determine_grade, is_grade, is_solution
+from nbformat.notebooknode import NotebookNode
+
+from autograder.mutants import Mutant, mutants
+
+ROOT = Path(__file__).parents[2]
+SOLUTIONS = ROOT / "solutions"
+ANSWERS = Path(__file__).parent / "answers"
+
+# Real time for one run. The slowest honest one takes a second; a mutant may loop for ever.
+SECONDS = 60.0
+
+
+def assignments() -> list[str]:
+    """The names of all assignments, in order."""
+    return sorted(path.name for path in SOLUTIONS.iterdir() if (path / f"{path.name}.ipynb").exists())
+
+
+@dataclass(frozen=True)
+class Task:
+    """An answer cell and the test cells that grade it: those between it and the next answer cell."""
+
+    name: str  # grade_id of the answer cell
+    tests: dict[str, float]  # points of each test cell, by grade_id; empty where a person grades
+    by_hand: float = 0.0  # points that a person gives
+
+    @property
+    def points(self) -> float:
+        return sum(self.tests.values()) + self.by_hand
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one run of a task's tests gave."""
+
+    points: dict[str, float]  # by the test cell's grade_id
+    messages: dict[str, str]  # what a test cell said: its error, or what it printed
+
+    def lost(self, task: Task) -> set[str]:
+        """Test cells that did not give all their points."""
+        return {name for name, most in task.tests.items() if self.points.get(name, 0.0) < most}
+
+
+class Assignment:
+    """An instructor's notebook, its tasks, and a way to try answers on it."""
+
+    def __init__(self, notebook: NotebookNode, name: str = ""):
+        self.name = name
+        self.notebook = notebook
+        self.tasks = _tasks(notebook)
+
+    @classmethod
+    def load(cls, name: str) -> Assignment:
+        return cls(nbformat.read(SOLUTIONS / name / f"{name}.ipynb", as_version=4), name)
+
+    def task(self, name: str) -> Task:
+        return next(task for task in self.tasks if task.name == name)
+
+    @property
+    def graded_by_tests(self) -> list[Task]:
+        return [task for task in self.tasks if task.tests]
+
+    def source(self, grade_id: str) -> str:
+        """Source of the cell with this grade_id."""
+        return next(cell.source for cell in self.notebook.cells if _id(cell) == grade_id)
+
+    def grade(self, task: Task, answer: str, *, stop_early: bool = False) -> Verdict:
+        """Points of `answer`, the whole source of the task's answer cell; all other answers are the instructor's.
+
+        stop_early: leave the task's later tests out once one has lost points (they count as lost).
+        """
+        return _forked(lambda: self._run({task.name: answer}, task.tests, stop_early))
+
+    def grade_all(self, answers: Mapping[str, str]) -> Verdict:
+        """Points of a whole notebook in which these answers, by grade_id, stand instead of the instructor's."""
+        return _forked(lambda: self._run(answers, {name for task in self.tasks for name in task.tests}, False))
+
+    def _run(self, answers: Mapping[str, str], tests: Iterable[str], stop_early: bool) -> Verdict:
+        wanted = set(tests)
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        verdict = Verdict({}, {})
+        for cell in self.notebook.cells:
+            if cell.cell_type != "code" or (is_grade(cell) and _id(cell) not in wanted):
+                continue
+            name = _id(cell)
+            outputs = _execute(answers.get(name, cell.source), namespace)
+            if is_grade(cell):
+                points, most = determine_grade(NotebookNode({**cell, "outputs": outputs}))
+                verdict.points[name] = points
+                verdict.messages[name] = _message(outputs)
+                wanted.discard(name)
+                if not wanted or (stop_early and points < most):
+                    break
+        return verdict
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The wrong and right answers collected for this assignment."""
+        path = ANSWERS / f"{self.name.replace('-', '_')}.py"
+        spec = importlib.util.spec_from_file_location(f"answers_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.answers(self)
+
+    def mutants(self, task: Task) -> list[Mutant]:
+        """The instructor's answer with one small mistake in each."""
+        return list(mutants(self.source(task.name)))
+
+    def survivors(self, task: Task) -> list[Mutant]:
+        """Mutants that lose no points."""
+        return [m for m in self.mutants(task) if not self.grade(task, m.source, stop_early=True).lost(task)]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer. loses: points that each named test cell gives instead of all (0 as a rule); others give all."""
+
+    what: str
+    source: str
+    gives: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right answer in another style."""
+
+    what: str
+    source: str
+
+
+@dataclass
+class Answers:
+    """All answers collected for an assignment, by task.
+
+    `wrong` and `right` take either a whole cell's source, or edits of the instructor's answer: pairs of old and new text.
+    """
+
+    assignment: Assignment
+    wrongs: dict[str, list[Wrong]] = field(default_factory=dict)
+    rights: dict[str, list[Right]] = field(default_factory=dict)
+    equivalents: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def wrong(
+        self, task: str, what: str, source: str | tuple[str, str] | list[tuple[str, str]],
+        loses: str | Iterable[str] | Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
+        """Add a wrong answer. loses: the test cells it must get nothing for (default all), or their points instead."""
+        tests = self.assignment.task(task).tests
+        if loses is None:
+            loses = tests
+            gives = dict.fromkeys(tests, 0.0)
+        elif isinstance(loses, Mapping):
+            gives = dict(loses)
+        else:
+            gives = dict.fromkeys([loses] if isinstance(loses, str) else loses, 0.0)
+        unknown = set(gives) - set(tests)
+        assert not unknown, f"{task} has no test {unknown}"
+        self.wrongs.setdefault(task, []).append(Wrong(what, self._text(task, source), gives))
+
+    def right(self, task: str, what: str, source: str | tuple[str, str] | list[tuple[str, str]]) -> None:
+        """Add a right answer, which must get all points."""
+        self.rights.setdefault(task, []).append(Right(what, self._text(task, source)))
+
+    def equivalent(self, task: str, mutant: str, reason: str) -> None:
+        """Say why a mutant of the instructor's answer, by its description, is no mistake."""
+        self.equivalents.setdefault(task, {})[mutant] = reason
+
+    def _text(self, task: str, source: str | tuple[str, str] | list[tuple[str, str]]) -> str:
+        if isinstance(source, str):
+            return source.strip() + "\n"
+        text = self.assignment.source(task)
+        for old, new in [source] if isinstance(source, tuple) else source:
+            assert text.count(old) >= 1, f"{task}: the instructor's answer has no {old!r}"
+            text = text.replace(old, new)
+        return text
+
+
+def _id(cell: NotebookNode) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def _tasks(notebook: NotebookNode) -> list[Task]:
+    tasks: list[Task] = []
+    for cell in notebook.cells:
+        if is_solution(cell):
+            tasks.append(Task(_id(cell), {}, float(cell.metadata.nbgrader.points) if is_grade(cell) else 0.0))
+        elif is_grade(cell):
+            assert tasks, f"the test {_id(cell)} stands above the first answer"
+            tasks[-1].tests[_id(cell)] = float(cell.metadata.nbgrader.points)
+    return tasks
+
+
+def _execute(source: str, namespace: dict[str, Any]) -> list[NotebookNode]:
+    """Run a cell; its outputs as a kernel would report them."""
+    stdout, stderr, outputs = io.StringIO(), io.StringIO(), []
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            tree = ast.parse(source)
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, "<cell>", "exec"), namespace)
+            if isinstance(last, ast.Expr):
+                value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace)
+                if value is not None:
+                    data = {"text/plain": repr(value)}
+                    outputs.append(nbformat.v4.new_output("execute_result", data, execution_count=1))
+    except (Exception, SystemExit) as error:
+        lines = traceback.format_exception_only(error)
+        outputs.append(
+            nbformat.v4.new_output("error", ename=type(error).__name__, evalue=str(error), traceback=["".join(lines)])
+        )
+    for name, stream in (("stderr", stderr), ("stdout", stdout)):
+        if stream.getvalue():
+            outputs.insert(0, nbformat.v4.new_output("stream", name=name, text=stream.getvalue()))
+    return outputs
+
+
+def _message(outputs: list[NotebookNode]) -> str:
+    """What a student reads below the cell."""
+    said = []
+    for output in outputs:
+        if output.output_type == "stream":
+            said.append(output.text)
+        elif output.output_type == "error":
+            said.append("\n".join(output.traceback))
+    return "".join(said)
+
+
+def _forked(work: Any) -> Verdict:
+    """`work()` in a child process, which ends with it, whatever it does."""
+    import torch
+
+    torch.set_num_threads(1)
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+
+    def child() -> None:
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        verdict = work()
+        sender.send_bytes(json.dumps([verdict.points, verdict.messages]).encode())
+
+    process = fork.Process(target=child, daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if receiver.poll(SECONDS):
+            return Verdict(*json.loads(receiver.recv_bytes()))
+        return Verdict({}, {"": f"ran longer than {SECONDS:.0f} s"})
+    except EOFError:
+        return Verdict({}, {"": f"ended with exit code {process.exitcode}"})
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
