@@ -28,10 +28,15 @@ from book.tools.chapters import (
 from book.tools.guards import problems
 
 
-def compare(chapters: list[Path], timeout: int = CELL_TIMEOUT) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Run the chapters under nbval. Returns pytest's exit status and, by file name, what was compared and measured."""
+def compare(
+    chapters: list[Path], timeout: int = CELL_TIMEOUT, workers: int | None = None
+) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Run the chapters under nbval, `workers` at a time (by default as many as there are cores).
+
+    Returns pytest's exit status and, by file name, what was compared and measured.
+    """
     environment = run_environment()
-    workers = min(len(chapters), os.cpu_count() or 1)
+    workers = min(len(chapters), workers or os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         # Whole chapters go to a worker (loadscope): the cells of one share a kernel.
