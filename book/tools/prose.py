@@ -2,7 +2,7 @@
 
     python book/tools/prose.py [CHAPTER ...]
 
-What counts as a number: digits in text, tables, alternative text, inline code and formulas, with thousands separators,
+What counts as a number: digits in text, tables, descriptions of figures, inline code and formulas, with thousands separators,
 decimals, percent, powers (10^6, 10⁻³, 2^{10}), fractions and units of size (M, million, kB, MiB ...); and words for
 numbers above twelve, or for any number before "times", "-fold" or "per cent". Smaller words ("two reasons") are
 language. Not numbers: names (ResNet-50, float32, 2-D), subscripts, indices in code, list markers, heading numbers, link
@@ -412,11 +412,15 @@ class Claim:
 
 
 def claims(notebook: nbformat.NotebookNode) -> Iterator[Claim]:
-    """Every number in the Markdown cells of a chapter that has to be backed: those beside a citation do not."""
+    """Every number in a chapter's Markdown cells and figures' descriptions that has to be backed.
+
+    Those beside a citation do not.
+    """
     for place, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type != "markdown":
-            continue
-        for sentence in sentences(cell.source):
+        described = cell.metadata.get("mystnb", {})
+        descriptions = [described.get("image", {}).get("alt"), described.get("figure", {}).get("caption")]
+        text = cell.source if cell.cell_type == "markdown" else "\n\n".join(filter(None, descriptions))
+        for sentence in sentences(text):
             if CITED not in sentence:
                 normal = plain_products(sentence)
                 yield from (Claim(place, cell.id, normal, number) for number in numbers(normal))
