@@ -3,15 +3,15 @@
 How to add a lab
 ----------------
 1. ``receptive_field.py``: ``class ReceptiveField(Lab)``. Its traits tagged ``sync=True`` are the whole state; give each
-   a default, a check and a line in the class docstring. The class's name fixes the other names (``receptive_field.js``).
-2. In it write ``still(self) -> Still``: an SVG drawn with :mod:`kernelbook.labs.svg` that teaches on paper, what it shows in
-   words, and one line of caption. Plain arithmetic, same bytes on every run.
-3. ``receptive_field.js``: pure exported functions that compute, then ``export default { render, clean }``. ``clean(raw)``
-   makes a valid state from anything (links carry junk); ``render({model, el})`` builds native, labelled inputs once and
-   redraws when :func:`lib/model.js watch` calls. Take elements from ``lib/dom.js`` and ``toolbar`` from ``lib/toolbar.js``.
-4. Add the class to ``__init__.py``; its look to ``labs.css`` under ``.lab-receptive-field``, with the variables at the top.
-5. ``make labs`` bundles it. Test the computation against PyTorch in Node (``tests/labs/test_truth.py`` shows how), and the page
-   with ``tests/labs/test_page.py``'s checks. Then look at it: 390 and 1,300 pixels wide, light and dark, keyboard only.
+   a default, a check and a line in the docstring. The class's name fixes the other names (``receptive_field.js``).
+2. In it write ``still(self) -> Still``: an SVG drawn with :mod:`kernelbook.labs.svg` that teaches on paper, what it
+   shows in words, and one line of caption. Plain arithmetic, the same bytes on every run.
+3. ``receptive_field.js``: pure exported functions that compute, then ``export default { render, clean }``.
+   ``clean(raw)`` makes a valid state from anything (links carry junk); ``render({model, el})`` builds native, labelled
+   inputs once and redraws when ``watch`` (lib/model.js) calls. Elements come from lib/dom.js, maps from lib/map.js,
+   reset and link from lib/toolbar.js. Add the class to ``__init__.py``, its look to ``labs.css``; run ``make labs``.
+4. Test the computation against PyTorch in Node (``tests/labs/test_truth.py`` shows how) and add the lab to
+   ``tests/labs/test_page.py``. Then look at it: 390 and 1,300 pixels wide, light and dark, keyboard only.
 """
 
 import html

@@ -26,7 +26,11 @@ const sources = [...list(".", /\.(js|mjs|css)$/), ...list("lib", /\.(js|json)$/)
 const outputs = ["labs.js", "labs.css", ...labs.map((lab) => `${lab}.mjs`)];
 
 const hash = createHash("sha256");
-for (const source of sources) hash.update(`${source}\0`).update(readFileSync(join(here, source))).update("\0");
+for (const source of sources)
+  hash
+    .update(`${source}\0`)
+    .update(readFileSync(join(here, source)))
+    .update("\0");
 const digest = hash.digest("hex");
 const fresh =
   existsSync(stamp) && readFileSync(stamp, "utf8") === digest && outputs.every((name) => existsSync(join(dist, name)));
@@ -45,7 +49,14 @@ if (!fresh) {
     `mountWhenReady({ ${labs.map((lab) => `"${lab.replaceAll("_", "-")}": ${lab}`).join(", ")} }, ${JSON.stringify(css)});`,
   ].join("\n");
   /** @type {import("esbuild").BuildOptions} */
-  const common = { bundle: true, minify: true, charset: "utf8", target: "es2022", legalComments: "none", logLevel: "warning" };
+  const common = {
+    bundle: true,
+    minify: true,
+    charset: "utf8",
+    target: "es2022",
+    legalComments: "none",
+    logLevel: "warning",
+  };
   await Promise.all([
     esbuild.build({
       ...common,

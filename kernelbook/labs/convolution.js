@@ -4,9 +4,19 @@
  * compute() and products() are the mathematics and know nothing of the page; render() draws them with native controls.
  */
 import { GeometryError, PADDING_MODES, conv2d, geometry } from "./lib/conv.js";
-import { choice, fill, html, say, set, slider, svg, uniqueId } from "./lib/dom.js";
+import { choice, field, fill, html, say, set, slider, svg, uniqueId } from "./lib/dom.js";
 import { by, factor, number, plural } from "./lib/format.js";
-import { CELL, LARGEST_NUMBERED, NumberMap, frame, legend, numbersTable, signedClass, signedStep, signedStyle } from "./lib/map.js";
+import {
+  CELL,
+  LARGEST_NUMBERED,
+  NumberMap,
+  frame,
+  legend,
+  numbersTable,
+  signedClass,
+  signedStep,
+  signedStyle,
+} from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
 import { toolbar } from "./lib/toolbar.js";
 import packed from "./lib/images.json" with { type: "json" };
@@ -55,41 +65,83 @@ const IMAGES = {
 
 /** @type {Record<string, {title: string, weights: number[][], divisor: number, note: string}>} */
 export const KERNELS = {
-  identity: { title: "Identity", weights: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1, note: "Gives the picture back." },
+  identity: {
+    title: "Identity",
+    weights: [
+      [0, 0, 0],
+      [0, 1, 0],
+      [0, 0, 0],
+    ],
+    divisor: 1,
+    note: "Gives the picture back.",
+  },
   sobel_x: {
     title: "Sobel X",
-    weights: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    weights: [
+      [-1, 0, 1],
+      [-2, 0, 2],
+      [-1, 0, 1],
+    ],
     divisor: 1,
     note: "Finds vertical edges: positive where it gets brighter from left to right, negative for the reverse.",
   },
   sobel_y: {
     title: "Sobel Y",
-    weights: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    weights: [
+      [-1, -2, -1],
+      [0, 0, 0],
+      [1, 2, 1],
+    ],
     divisor: 1,
     note: "Finds horizontal edges: positive where it gets brighter from top to bottom, negative for the reverse.",
   },
   prewitt_x: {
     title: "Prewitt X",
-    weights: [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    weights: [
+      [-1, 0, 1],
+      [-1, 0, 1],
+      [-1, 0, 1],
+    ],
     divisor: 1,
     note: "Finds vertical edges, each row with the same weight.",
   },
   prewitt_y: {
     title: "Prewitt Y",
-    weights: [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    weights: [
+      [-1, -1, -1],
+      [0, 0, 0],
+      [1, 1, 1],
+    ],
     divisor: 1,
     note: "Finds horizontal edges: positive for dark above, bright below, and zero on a vertical edge.",
   },
-  box_blur: { title: "Box blur", weights: [[1, 1, 1], [1, 1, 1], [1, 1, 1]], divisor: 9, note: "The mean of nine pixels: smooths." },
+  box_blur: {
+    title: "Box blur",
+    weights: [
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+    divisor: 9,
+    note: "The mean of nine pixels: smooths.",
+  },
   sharpen: {
     title: "Sharpen",
-    weights: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    weights: [
+      [0, -1, 0],
+      [-1, 5, -1],
+      [0, -1, 0],
+    ],
     divisor: 1,
     note: "The pixel plus its difference from its four neighbours.",
   },
   laplacian: {
     title: "Laplacian",
-    weights: [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+    weights: [
+      [0, 1, 0],
+      [1, -4, 1],
+      [0, 1, 0],
+    ],
     divisor: 1,
     note: "How much the four neighbours exceed the pixel: zero on an even slope, strong on a spot.",
   },
@@ -126,7 +178,15 @@ export const EXPERIMENTS = [
   {
     title: "An even kernel",
     text: "K // 2 = 1 pixel of padding on every side makes 7 out of 6. Choose the padding “same”: PyTorch then pads the bottom and the right side alone.",
-    state: { image: "step", kernel: "custom", weights: [[1, 1], [1, 1]], padding: 1 },
+    state: {
+      image: "step",
+      kernel: "custom",
+      weights: [
+        [1, 1],
+        [1, 1],
+      ],
+      padding: 1,
+    },
   },
   {
     title: "Dilation skips pixels",
@@ -160,10 +220,14 @@ export function picture(state) {
   if (state.image === "drawn")
     return { height: state.pixels.length, width: state.pixels[0].length, data: state.pixels.flat() };
   if (!pictures[state.image]) {
-    if (state.image === "ramp") pictures.ramp = { height: 5, width: 5, data: Array.from({ length: 25 }, (_, i) => i + 1) };
-    else if (state.image === "step") pictures.step = { height: 6, width: 6, data: Array.from({ length: 36 }, (_, i) => (i % 6 < 3 ? 0 : 1)) };
+    if (state.image === "ramp")
+      pictures.ramp = { height: 5, width: 5, data: Array.from({ length: 25 }, (_, i) => i + 1) };
+    else if (state.image === "step")
+      pictures.step = { height: 6, width: 6, data: Array.from({ length: 36 }, (_, i) => (i % 6 < 3 ? 0 : 1)) };
     else {
-      const { height, width, data } = /** @type {Record<string, {height: number, width: number, data: string}>} */ (packed)[state.image];
+      const { height, width, data } = /** @type {Record<string, {height: number, width: number, data: string}>} */ (
+        packed
+      )[state.image];
       pictures[state.image] = { height, width, data: Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) };
     }
   }
@@ -171,7 +235,8 @@ export function picture(state) {
 }
 
 /** The kernel as whole weights and their divisor. @param {State} state @returns {{weights: number[][], divisor: number}} */
-export const kernelOf = (state) => (state.kernel === "custom" ? { weights: state.weights, divisor: state.divisor } : KERNELS[state.kernel]);
+export const kernelOf = (state) =>
+  state.kernel === "custom" ? { weights: state.weights, divisor: state.divisor } : KERNELS[state.kernel];
 
 /**
  * Everything a state stands for, before any drawing.
@@ -215,7 +280,11 @@ export function products(result, row, column) {
   let sum = 0;
   const cells = taps.map((line, i) =>
     line.map((weight, j) => {
-      const value = paddedValue(result, row * rows.stride + i * rows.dilation, column * columns.stride + j * columns.dilation);
+      const value = paddedValue(
+        result,
+        row * rows.stride + i * rows.dilation,
+        column * columns.stride + j * columns.dilation,
+      );
       sum += weight * value;
       return { weight, value, product: weight * value };
     }),
@@ -224,7 +293,8 @@ export function products(result, row, column) {
 }
 
 /** @param {any} value @param {number} least @param {number} most @param {number} otherwise */
-const whole = (value, least, most, otherwise) => (Number.isInteger(value) && value >= least && value <= most ? value : otherwise);
+const whole = (value, least, most, otherwise) =>
+  Number.isInteger(value) && value >= least && value <= most ? value : otherwise;
 
 /** @template T @param {any} value @param {readonly T[]} allowed @param {T} otherwise */
 const oneOf = (value, allowed, otherwise) => (allowed.includes(value) ? /** @type {T} */ (value) : otherwise);
@@ -236,7 +306,12 @@ function matrix(value, largest, otherwise) {
     value.length >= 1 &&
     value.length <= largest &&
     value.every(
-      (row) => Array.isArray(row) && row.length >= 1 && row.length <= largest && row.length === value[0].length && row.every(Number.isFinite),
+      (row) =>
+        Array.isArray(row) &&
+        row.length >= 1 &&
+        row.length <= largest &&
+        row.length === value[0].length &&
+        row.every(Number.isFinite),
     );
   return (good ? value : otherwise).map((/** @type {number[]} */ row) => [...row]);
 }
@@ -274,8 +349,12 @@ export function sizeFormula(a) {
 function leftoverWords(rows, columns) {
   /** @param {number} n @param {string} one */
   const last = (n, one) => (n === 1 ? `the last ${one}` : `the last ${n} ${one}s`);
-  const parts = [rows.leftover && last(rows.leftover, "row"), columns.leftover && last(columns.leftover, "column")].filter(Boolean);
-  if (!parts.length) return rows.stride > 1 ? "The division leaves nothing over: the windows reach the last row and column." : "";
+  const parts = [
+    rows.leftover && last(rows.leftover, "row"),
+    columns.leftover && last(columns.leftover, "column"),
+  ].filter(Boolean);
+  if (!parts.length)
+    return rows.stride > 1 ? "The division leaves nothing over: the windows reach the last row and column." : "";
   const border = rows.after || columns.after ? " of the padded input" : " of the input";
   return `The floor drops the remainder: ${parts.join(" and ")}${border} (hatched) ${parts.length > 1 || rows.leftover + columns.leftover > 1 ? "are" : "is"} never read.`;
 }
@@ -285,7 +364,9 @@ function span(first, a, one) {
   const start = first * a.stride - a.before;
   const positions = Array.from({ length: a.kernel }, (_, i) => start + i * a.dilation);
   if (a.kernel === 1) return `${one} ${number(start)}`;
-  return a.dilation === 1 ? `${one}s ${number(start)} to ${number(positions[a.kernel - 1])}` : `${one}s ${positions.map(number).join(", ")}`;
+  return a.dilation === 1
+    ? `${one}s ${number(start)} to ${number(positions[a.kernel - 1])}`
+    : `${one}s ${positions.map(number).join(", ")}`;
 }
 
 /** What the lab shows, in words. @param {Result} result @param {number} row @param {number} column */
@@ -323,7 +404,10 @@ export function render({ model, el }) {
   const lesson = html("p", { class: "lab-lesson" });
   const experiments = choice(
     "Try",
-    [["", "Choose an experiment…"], ...EXPERIMENTS.map(({ title }, i) => /** @type {[string, string]} */ ([String(i), `${i + 1}. ${title}`]))],
+    [
+      ["", "Choose an experiment…"],
+      ...EXPERIMENTS.map(({ title }, i) => /** @type {[string, string]} */ ([String(i), `${i + 1}. ${title}`])),
+    ],
     (value) => {
       const experiment = EXPERIMENTS[Number(value)];
       if (value !== "" && experiment) {
@@ -336,7 +420,6 @@ export function render({ model, el }) {
   // Input
   const imageChoice = choice("Input", Object.entries(IMAGES), (image) => change({ image, row: 0, column: 0 }));
   const input = new NumberMap("lab-input");
-  const border = svg("path", { class: "lab-border", "fill-rule": "evenodd" });
   const pictureFrame = svg("rect", { class: "lab-picture" });
   const hatch = svg("path", { class: "lab-hatch", fill: `url(#${id}-hatch)` });
   const taps = svg("path", { class: "lab-taps" });
@@ -354,26 +437,41 @@ export function render({ model, el }) {
       ),
     ),
   );
-  input.overlay.append(border, pictureFrame, hatch, taps, windowFrame.group, cursor);
+  input.overlay.append(pictureFrame, hatch, taps, windowFrame.group, cursor);
   const board = html("div", { class: "lab-board" }, input.svg);
   const inputNote = html("p", { class: "lab-note" });
   const penValue = html("input", { type: "number", step: "any", value: 1 });
-  const sizes = choice("Size", [4, 5, 6, 7, 8, 10, 12, 16].map((n) => [String(n), by(n, n)]), (value) => {
-    const n = Number(value);
-    const old = state.pixels;
-    change({ pixels: Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => old[i]?.[j] ?? 0)) });
-  });
-  const clear = html("button", { type: "button", onclick: () => change({ pixels: state.pixels.map((/** @type {number[]} */ row) => row.map(() => 0)) }) }, "Clear");
-  const drawing = html("div", { class: "lab-drawing" }, sizes.field, html("label", { class: "lab-field" }, html("span", {}, "Pen"), penValue), clear);
+  const sizes = choice(
+    "Size",
+    [4, 5, 6, 7, 8, 10, 12, 16].map((n) => [String(n), by(n, n)]),
+    (value) => {
+      const n = Number(value);
+      const old = state.pixels;
+      change({ pixels: Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => old[i]?.[j] ?? 0)) });
+    },
+  );
+  const clear = html(
+    "button",
+    {
+      type: "button",
+      onclick: () => change({ pixels: state.pixels.map((/** @type {number[]} */ row) => row.map(() => 0)) }),
+    },
+    "Clear",
+  );
+  const pens = [sizes.field, field("Pen", penValue), clear];
   const edit = html(
     "button",
     {
       type: "button",
-      class: "lab-edit",
       onclick: () => {
         const { height, width, data } = result.image;
         penValue.value = String(Math.max(...Array.from(data)));
-        change({ image: "drawn", pixels: Array.from({ length: height }, (_, i) => Array.from({ length: width }, (_, j) => data[i * width + j])) });
+        change({
+          image: "drawn",
+          pixels: Array.from({ length: height }, (_, i) =>
+            Array.from({ length: width }, (_, j) => data[i * width + j]),
+          ),
+        });
         board.focus();
       },
     },
@@ -381,17 +479,22 @@ export function render({ model, el }) {
   );
 
   // Kernel
-  const kernelChoice = choice("Kernel", Object.entries(KERNELS).map(([name, { title }]) => [name, title]), (kernel) =>
-    change(kernel === "custom" ? { kernel, ...kernelOf(state) } : { kernel }),
+  const kernelChoice = choice(
+    "Kernel",
+    Object.entries(KERNELS).map(([name, { title }]) => [name, title]),
+    (kernel) => change(kernel === "custom" ? { kernel, ...kernelOf(state) } : { kernel }),
   );
   const weightGrid = html("div", { class: "lab-weights", role: "group", "aria-label": "Weights of the kernel" });
   const kernelSizes = choice("Size", [], (value) => {
     const [height, width] = value.split("x").map(Number);
     const old = kernelOf(state).weights;
     // Grow and shrink about the centre, so that a 3 x 3 kernel sits in the middle of a 5 x 5 one.
-    const shift = (/** @type {number} */ from, /** @type {number} */ to) => Math.floor((from - 1) / 2) - Math.floor((to - 1) / 2);
+    const shift = (/** @type {number} */ from, /** @type {number} */ to) =>
+      Math.floor((from - 1) / 2) - Math.floor((to - 1) / 2);
     const [down, right] = [shift(old.length, height), shift(old[0].length, width)];
-    const weights = Array.from({ length: height }, (_, i) => Array.from({ length: width }, (_, j) => old[i + down]?.[j + right] ?? 0));
+    const weights = Array.from({ length: height }, (_, i) =>
+      Array.from({ length: width }, (_, j) => old[i + down]?.[j + right] ?? 0),
+    );
     change({ kernel: "custom", weights, divisor: kernelOf(state).divisor });
   });
   const divisor = html("input", {
@@ -399,13 +502,15 @@ export function render({ model, el }) {
     step: "any",
     oninput: () => {
       const value = divisor.valueAsNumber;
-      if (Number.isFinite(value) && value !== 0) change({ kernel: "custom", weights: kernelOf(state).weights, divisor: value });
+      if (Number.isFinite(value) && value !== 0)
+        change({ kernel: "custom", weights: kernelOf(state).weights, divisor: value });
     },
   });
   const kernelNote = html("p", { class: "lab-note" });
 
   // Output
-  const outputTitle = html("span", { class: "lab-title" });
+  const outputSize = html("b", {});
+  const outputTitle = html("div", { class: "lab-title" }, html("span", {}, "Output"), outputSize);
   const output = new NumberMap("lab-output");
   const outputFrame = frame();
   output.overlay.append(outputFrame.group);
@@ -425,10 +530,16 @@ export function render({ model, el }) {
   // Geometry
   const stride = slider("Stride S", 1, 4, (value) => change({ stride: value }));
   const dilation = slider("Dilation D", 1, 3, (value) => change({ dilation: value }));
-  const padding = choice("Padding P", [..."01234"].map((n) => /** @type {[string, string]} */ ([n, n])).concat([["same", "same"]]), (value) =>
-    change({ padding: value === "same" ? value : Number(value) }),
+  const padding = choice(
+    "Padding P",
+    [..."01234"].map((n) => /** @type {[string, string]} */ ([n, n])).concat([["same", "same"]]),
+    (value) => change({ padding: value === "same" ? value : Number(value) }),
   );
-  const borderMode = choice("Border", PADDING_MODES.map((mode) => [mode, mode]), (padding_mode) => change({ padding_mode }));
+  const borderMode = choice(
+    "Border",
+    PADDING_MODES.map((mode) => [mode, mode]),
+    (padding_mode) => change({ padding_mode }),
+  );
   const operation = choice(
     "Operation",
     [
@@ -461,25 +572,37 @@ export function render({ model, el }) {
     ],
     (value) => change({ show: value }),
   );
-  const workings = html("div", { class: "lab-products" });
+  const table = html("table", {});
+  const sumLine = html("p", { class: "lab-sum" });
   const formula = html("div", { class: "lab-formula" });
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });
+  const workings = html("div", { class: "lab-products" }, table, html("div", { class: "lab-answer" }, sumLine, words));
   const tables = html("div", { class: "lab-tables" });
-  const details = html("details", { ontoggle: () => drawTables() }, html("summary", {}, "The numbers as tables"), tables);
+  const details = html(
+    "details",
+    { ontoggle: () => drawTables() },
+    html("summary", {}, "The numbers as tables"),
+    tables,
+  );
 
+  const sign = html("span", { class: "lab-sign", "aria-hidden": "true" });
+  const equals = html("span", { class: "lab-sign", "aria-hidden": "true" }, "=");
   const stage = html(
     "div",
     { class: "lab-stage" },
-    html("section", { class: "lab-panel lab-panel-input", "aria-label": "Input" }, imageChoice.field, board, inputNote, edit, drawing),
     html(
-      "section",
-      { class: "lab-panel lab-panel-kernel", "aria-label": "Kernel" },
+      "div",
+      { class: "lab-panel lab-panel-kernel" },
       kernelChoice.field,
       weightGrid,
-      html("div", { class: "lab-pair" }, kernelSizes.field, html("label", { class: "lab-field" }, html("span", {}, "Divide by"), divisor)),
-      kernelNote,
+      html("div", { class: "lab-pair" }, kernelSizes.field, field("Divide by", divisor)),
     ),
-    html("section", { class: "lab-panel lab-panel-output", "aria-label": "Output" }, outputTitle, outputBoard, sorry, scale),
+    sign,
+    html("div", { class: "lab-panel lab-panel-input" }, imageChoice.field, board, inputNote),
+    equals,
+    html("div", { class: "lab-panel lab-panel-output" }, outputTitle, outputBoard, sorry, scale),
+    kernelNote,
+    html("div", { class: "lab-drawing" }, edit, ...pens),
   );
   el.classList.add("lab-app", "lab-convolution");
   fill(
@@ -490,8 +613,8 @@ export function render({ model, el }) {
       "div",
       { class: "lab-steps", role: "group", "aria-label": "Window" },
       html("div", { class: "lab-buttons" }, previous, play, next),
-      html("label", { class: "lab-field lab-inline" }, html("span", {}, "Row"), rowInput),
-      html("label", { class: "lab-field lab-inline" }, html("span", {}, "Column"), columnInput),
+      field("Row", rowInput, "lab-inline"),
+      field("Column", columnInput, "lab-inline"),
       show.field,
     ),
     workings,
@@ -506,7 +629,6 @@ export function render({ model, el }) {
       colours.field,
     ),
     formula,
-    words,
     details,
     toolbar(model, NAMES),
   );
@@ -617,7 +739,8 @@ export function render({ model, el }) {
     else return;
     event.preventDefault();
   });
-  const sayPixel = () => say(words, `Pixel row ${pen.row}, column ${pen.column} is ${number(state.pixels[pen.row][pen.column])}.`);
+  const sayPixel = () =>
+    say(words, `Pixel row ${pen.row}, column ${pen.column} is ${number(state.pixels[pen.row][pen.column])}.`);
   function placeCursor() {
     pen = { row: Math.min(pen.row, result.image.height - 1), column: Math.min(pen.column, result.image.width - 1) };
     set(cursor, {
@@ -642,25 +765,43 @@ export function render({ model, el }) {
     return { colours: low < 0 ? "signed" : "grey", low, high };
   }
 
+  let inputKey = "";
   function drawInput() {
     const { image, rows, columns } = result;
     const [height, width] = rows && columns ? [rows.padded, columns.padded] : [image.height, image.width];
     const [top, left] = [rows?.before ?? 0, columns?.before ?? 0];
     const valid = rows && columns ? /** @type {Valid} */ (result) : null;
-    input.draw({
-      rows: height,
-      columns: width,
-      value: (row, column) => (valid ? paddedValue(valid, row, column) : image.data[row * width + column]),
-      ...inputRange(),
-      label: `${IMAGES[state.image]}, ${image.height} by ${image.width}${valid && (height > image.height || width > image.width) ? `, padded with ${state.padding_mode} to ${height} by ${width}` : ""}`,
-    });
-    const outer = `M0 0h${width * CELL}v${height * CELL}h${-width * CELL}z`;
-    const inner = `M${left * CELL} ${top * CELL}h${image.width * CELL}v${image.height * CELL}h${-image.width * CELL}z`;
     const isPadded = height > image.height || width > image.width;
-    set(border, { d: isPadded ? outer + inner : "" });
-    set(pictureFrame, { x: left * CELL, y: top * CELL, width: image.width * CELL, height: image.height * CELL, display: isPadded ? null : "none" });
+    // A stride or a weight changes nothing here, and a photograph takes the longest to draw.
+    const key = JSON.stringify([
+      state.image,
+      state.image === "drawn" && state.pixels,
+      state.padding_mode,
+      top,
+      left,
+      height,
+      width,
+    ]);
+    if (key !== inputKey)
+      input.draw({
+        rows: height,
+        columns: width,
+        value: (row, column) => (valid ? paddedValue(valid, row, column) : image.data[row * width + column]),
+        ghost: (row, column) => row < top || column < left || row >= top + image.height || column >= left + image.width,
+        ...inputRange(),
+        label: `${IMAGES[state.image]}, ${image.height} by ${image.width}${isPadded ? `, padded with ${state.padding_mode} to ${height} by ${width}` : ""}`,
+      });
+    inputKey = key;
+    set(pictureFrame, {
+      x: left * CELL,
+      y: top * CELL,
+      width: image.width * CELL,
+      height: image.height * CELL,
+      display: isPadded ? null : "none",
+    });
     let dropped = "";
-    if (rows?.leftover) dropped += `M0 ${(height - rows.leftover) * CELL}h${width * CELL}v${rows.leftover * CELL}h${-width * CELL}z`;
+    if (rows?.leftover)
+      dropped += `M0 ${(height - rows.leftover) * CELL}h${width * CELL}v${rows.leftover * CELL}h${-width * CELL}z`;
     if (columns?.leftover)
       dropped += `M${(width - columns.leftover) * CELL} 0h${columns.leftover * CELL}v${(height - (rows?.leftover ?? 0)) * CELL}h${-columns.leftover * CELL}z`;
     set(hatch, { d: dropped });
@@ -669,9 +810,11 @@ export function render({ model, el }) {
       class: drawn ? "lab-board lab-editable" : "lab-board",
       tabindex: drawn ? 0 : null,
       role: drawn ? "application" : null,
-      "aria-label": drawn ? "Your drawing. The arrow keys move the pen, Space sets or clears a pixel, digits set its value." : null,
+      "aria-label": drawn
+        ? "Your drawing. The arrow keys move the pen, Space sets or clears a pixel, digits set its value."
+        : null,
     });
-    set(drawing, { hidden: !drawn });
+    for (const tool of pens) set(tool, { hidden: !drawn });
     set(edit, { hidden: drawn || Math.max(image.height, image.width) > COUNTING_SIZE });
     say(inputNote, `${by(image.height, image.width)}${isPadded ? `, with its border ${by(height, width)}` : ""}`);
     sizes.select.value = image.height === image.width ? String(image.height) : "";
@@ -688,45 +831,54 @@ export function render({ model, el }) {
       weightShape = shape;
       weightInputs = weights.flatMap((line, i) =>
         line.map((_, j) => {
-          const field = html("input", {
+          const weightInput = html("input", {
             type: "number",
             step: "any",
             "aria-label": `Weight row ${i}, column ${j}`,
             oninput: () => {
-              if (!Number.isFinite(field.valueAsNumber)) return;
+              if (!Number.isFinite(weightInput.valueAsNumber)) return;
               const { weights: old, divisor: by } = kernelOf(state);
-              const edited = old.map((row, r) => row.map((weight, c) => (r === i && c === j ? field.valueAsNumber : weight)));
+              const edited = old.map((row, r) =>
+                row.map((weight, c) => (r === i && c === j ? weightInput.valueAsNumber : weight)),
+              );
               change({ kernel: "custom", weights: edited, divisor: by });
             },
           });
-          return field;
+          return weightInput;
         }),
       );
       set(weightGrid, { style: `--columns:${kernelWidth}` });
       fill(weightGrid, ...weightInputs);
       const options = [1, 2, 3, 4, 5].map((n) => `${n}x${n}`);
       if (!options.includes(shape)) options.push(shape);
-      fill(kernelSizes.select, ...options.map((value) => html("option", { value }, value.replace("x", " × "))));
+      fill(kernelSizes.select, ...options.map((value) => html("option", { value }, value.replace("x", "×"))));
     }
     kernelSizes.select.value = shape;
     const flat = weights.flat();
     const reach = Math.max(...flat.map(Math.abs));
     flat.forEach((weight, k) => {
-      const field = weightInputs[k];
-      if (field.value === "" || field.valueAsNumber !== weight) field.value = String(weight);
+      const entry = weightInputs[k];
+      if (entry.value === "" || entry.valueAsNumber !== weight) entry.value = String(weight);
       const level = signedStep(weight, reach);
-      set(field, { class: signedClass(level), style: signedStyle(level) });
+      set(entry, { class: signedClass(level), style: signedStyle(level) });
     });
     if (divisor.valueAsNumber !== result.divisor) divisor.value = String(result.divisor);
     const total = flat.reduce((sum, weight) => sum + weight, 0) / result.divisor;
-    const flatAreas = Math.abs(total) < 1e-9 ? "The weights add up to 0: a flat area gives 0." : Math.abs(total - 1) < 1e-9 ? "The weights add up to 1: a flat area stays as it is." : `The weights add up to ${number(total)}.`;
+    const flatAreas =
+      Math.abs(total) < 1e-9
+        ? "The weights add up to 0: a flat area gives 0."
+        : Math.abs(total - 1) < 1e-9
+          ? "The weights add up to 1: a flat area stays as it is."
+          : `The weights add up to ${number(total)}.`;
     const turned = state.operation === "convolution" ? " It is turned by 180 degrees before it slides." : "";
     say(kernelNote, `${KERNELS[state.kernel].note} ${flatAreas}${turned}`);
   }
 
   function outputColours() {
     const anyNegative = result.weights.flat().some((weight) => weight / result.divisor < 0);
-    return state.colours === "signed" || (state.colours === "automatic" && (anyNegative || inputRange().low < 0)) ? "signed" : "grey";
+    return state.colours === "signed" || (state.colours === "automatic" && (anyNegative || inputRange().low < 0))
+      ? "signed"
+      : "grey";
   }
 
   function drawOutput() {
@@ -735,8 +887,8 @@ export function render({ model, el }) {
     set(outputBoard, { hidden: !!result.error });
     set(scale, { hidden: !!result.error });
     say(sorry, result.error);
-    if (!rows || !columns || !values) return say(outputTitle, "No output");
-    say(outputTitle, `Output ${by(rows.output, columns.output)}`);
+    if (!rows || !columns || !values) return say(outputSize, "none");
+    say(outputSize, by(rows.output, columns.output));
     const mode = outputColours();
     let [low, high] = [0, 0];
     if (mode === "grey") ({ low, high } = inputRange());
@@ -760,14 +912,19 @@ export function render({ model, el }) {
     });
     legend(scale, mode, low, high);
     const reach = Math.max(-low, high);
-    set(scale, { "aria-label": mode === "signed" ? `Colours: blue is negative down to ${number(-reach)}, orange positive up to ${number(reach)}` : `Colours: black is ${number(low)}, white ${number(high)}` });
+    set(scale, {
+      "aria-label":
+        mode === "signed"
+          ? `Colours: blue is negative down to ${number(-reach)}, orange positive up to ${number(reach)}`
+          : `Colours: black is ${number(low)}, white ${number(high)}`,
+    });
   }
 
   function drawWindow() {
     const { rows, columns } = result;
-    for (const element of [windowFrame.group, outputFrame.group, taps]) set(element, { display: rows ? null : "none" });
+    for (const mark of [windowFrame.group, outputFrame.group, taps]) set(mark, { display: rows ? null : "none" });
     for (const control of [previous, next, play, rowInput, columnInput]) set(control, { disabled: !rows });
-    set(workings, { hidden: !rows });
+    for (const part of [table, sumLine]) set(part, { hidden: !rows });
     if (!rows || !columns || !result.output) return;
     const valid = /** @type {Valid} */ (result);
     const { row, column } = at;
@@ -779,12 +936,12 @@ export function render({ model, el }) {
         for (let j = 0; j < columns.kernel; j++)
           marks += `M${(column * columns.stride + j * columns.dilation) * CELL + 3} ${(row * rows.stride + i * rows.dilation) * CELL + 3}h${CELL - 6}v${CELL - 6}h${6 - CELL}z`;
     set(taps, { d: marks });
-    for (const [field, value, axis] of /** @type {[HTMLInputElement, number, Axis][]} */ ([
+    for (const [entry, value, axis] of /** @type {[HTMLInputElement, number, Axis][]} */ ([
       [rowInput, row, rows],
       [columnInput, column, columns],
     ])) {
-      set(field, { max: axis.output - 1 });
-      if (field.valueAsNumber !== value) field.value = String(value);
+      set(entry, { max: axis.output - 1 });
+      if (entry.valueAsNumber !== value) entry.value = String(value);
     }
     const index = row * columns.output + column;
     set(previous, { disabled: index === 0 });
@@ -795,33 +952,29 @@ export function render({ model, el }) {
     const turned = state.operation === "convolution" ? ", kernel turned" : "";
     const over = result.divisor === 1 ? "" : ` ÷ ${number(result.divisor)} = ${number(valid.output[index])}`;
     fill(
-      workings,
+      table,
+      html("caption", {}, `Weight × pixel${turned}`),
       html(
-        "table",
+        "tbody",
         {},
-        html("caption", {}, `Weight × pixel${turned}`),
-        html(
-          "tbody",
-          {},
-          ...cells.map((line) =>
-            html(
-              "tr",
-              {},
-              ...line.map(({ weight, value, product }) => {
-                const level = signedStep(product, reach);
-                return html(
-                  "td",
-                  { class: signedClass(level), style: signedStyle(level) },
-                  html("span", {}, `${factor(weight)} × ${factor(value)}`),
-                  html("b", {}, number(product)),
-                );
-              }),
-            ),
+        ...cells.map((line) =>
+          html(
+            "tr",
+            {},
+            ...line.map(({ weight, value, product }) => {
+              const level = signedStep(product, reach);
+              return html(
+                "td",
+                { class: signedClass(level), style: signedStyle(level) },
+                html("span", {}, `${factor(weight)} × ${factor(value)}`),
+                html("b", {}, number(product)),
+              );
+            }),
           ),
         ),
       ),
-      html("p", { class: "lab-sum" }, html("span", {}, "Sum of the products"), html("b", {}, `= ${number(sum)}${over}`)),
     );
+    fill(sumLine, html("span", {}, "Sum of the products"), html("b", {}, `${number(sum)}${over}`));
   }
 
   function drawFormula() {
@@ -842,8 +995,13 @@ export function render({ model, el }) {
   function drawTables() {
     if (!details.open) return;
     const { image, rows, columns, output: values } = result;
-    const parts = [numbersTable("Input", image.height, image.width, (row, column) => image.data[row * image.width + column])];
-    if (rows && columns && values) parts.push(numbersTable("Output", rows.output, columns.output, (row, column) => values[row * columns.output + column]));
+    const parts = [
+      numbersTable("Input", image.height, image.width, (row, column) => image.data[row * image.width + column]),
+    ];
+    if (rows && columns && values)
+      parts.push(
+        numbersTable("Output", rows.output, columns.output, (row, column) => values[row * columns.output + column]),
+      );
     fill(tables, ...parts);
   }
 
@@ -868,7 +1026,11 @@ export function render({ model, el }) {
       show.select.value = state.show;
       stride.show(state.stride);
       dilation.show(state.dilation);
-      set(stage, { style: `--in:${columns?.padded ?? image.width};--out:${columns?.output ?? 3}` });
+      const [inside, outside] = [columns?.padded ?? image.width, columns?.output ?? 3];
+      // On a narrow page two maps with numbers do not fit side by side.
+      const stacked = inside + outside > 12 && Math.max(inside, rows?.padded ?? image.height) <= LARGEST_NUMBERED;
+      set(stage, { style: `--in:${inside};--out:${outside}`, class: stacked ? "lab-stage lab-stacked" : "lab-stage" });
+      say(sign, state.operation === "correlation" ? "⋆" : "∗");
       drawInput();
       drawKernel();
       drawFormula();
@@ -885,7 +1047,8 @@ export function render({ model, el }) {
     const current = experimentKeys.indexOf(key);
     experiments.select.value = current < 0 ? "" : String(current);
     if (current >= 0) say(lesson, EXPERIMENTS[current].text);
-    else if (!lesson.textContent) say(lesson, "Change anything: picture, weights, stride. Or start with an experiment from the list.");
+    else if (!lesson.textContent)
+      say(lesson, "Change anything: picture, weights, stride. Or start with an experiment from the list.");
   }
 
   const unwatch = watch(model, NAMES, redraw);

@@ -74,7 +74,8 @@ class Convolution(Lab):
         operation: "correlation", what libraries compute, or "convolution", with the kernel turned by 180 degrees.
         row, column: the output pixel whose window is shown.
         show: "map" for the whole output, "steps" to uncover it up to the chosen pixel.
-        colours: "signed" for blue, white, orange about zero, "grey", or "automatic": grey for kernels without negative weights.
+        colours: "signed" for blue, white, orange about zero, "grey", or "automatic": grey where neither
+            the kernel nor the picture has a negative number.
 
     Raises:
         TraitError: for a value outside these. A geometry that PyTorch refuses is shown with its reason.
@@ -172,99 +173,90 @@ class Convolution(Lab):
             words = f"This geometry has no output: {error}."
             return Still(svg.drawing(720, 60, words, [svg.text(360, 30, words, 14)]), words, caption)
         row, column = min(self.row, output.shape[0] - 1), min(self.column, output.shape[1] - 1)
-        signed = self.colours == "signed" or (self.colours == "automatic" and bool((weights / divisor < 0).any()))
+        signed = self.colours == "signed" or (
+            self.colours == "automatic" and bool((weights / divisor < 0).any() or picture.min() < 0)
+        )
         taps = ops.flip(weights) if self.operation == "convolution" else weights
         window = padded[row * self.stride :: self.dilation, column * self.stride :: self.dilation]
         window = window[: weights.shape[0], : weights.shape[1]]
 
-        # Three panels in a row; input and output share one cell size, so that a smaller map looks smaller.
+        # Kernel, input, output in a row; the maps share one cell size, so that a smaller map looks smaller.
         kernel_width, gap, top = 150.0, 36.0, 40.0
-        columns = padded.shape[1] + output.shape[1]
-        cell = min((720 - kernel_width - 2 * gap - 32) / columns, 230 / max(padded.shape[0], output.shape[0]), 34)
-        left = (720 - cell * columns - kernel_width - 2 * gap) / 2
-        kernel_left = left + padded.shape[1] * cell + gap
-        output_left = kernel_left + kernel_width + gap
+        cell = min(
+            (720 - kernel_width - 2 * gap - 32) / (padded.shape[1] + output.shape[1]), 230 / max(padded.shape), 34.0
+        )
         kernel_cell = kernel_width / max(*weights.shape, 4)
-        tallest = max(padded.shape[0] * cell, output.shape[0] * cell, weights.shape[0] * kernel_cell)
+        left = (720 - cell * (padded.shape[1] + output.shape[1]) - kernel_width - 2 * gap) / 2
+        input_left = left + kernel_width + gap
+        output_left = input_left + padded.shape[1] * cell + gap
+        tallest = max(padded.shape[0] * cell, weights.shape[0] * kernel_cell)
         middle = top + tallest / 2
-        low, high = min(0, int(picture.min())), max(float(picture.max()), 1.0)
+        kernel_x = left + (kernel_width - weights.shape[1] * kernel_cell) / 2
+        kernel_y = middle - weights.shape[0] * kernel_cell / 2
+        input_y, output_y = (middle - rows * cell / 2 for rows in (padded.shape[0], output.shape[0]))
+
+        low, high = min(0.0, float(picture.min())), max(float(picture.max()), 1.0)
         if self.image in ("digit", "photograph", "wafer"):
             high = 255.0
-        extent_h, extent_w = (self.dilation * (k - 1) + 1 for k in weights.shape)
-        kernel_x = kernel_left + (kernel_width - weights.shape[1] * kernel_cell) / 2
-        title_y = top - 18
+        largest = float(np.abs(weights).max())
+        reach = float(np.abs(output).max())
+        span = [self.dilation * (k - 1) + 1 for k in weights.shape]
+        ((above, _), (before, _)) = self._sides()
+        outside = np.ones(padded.shape, bool)
+        outside[above : above + picture.shape[0], before : before + picture.shape[1]] = False
+        over_rows, over_columns = (
+            (size - extent) % self.stride for size, extent in zip(padded.shape, span, strict=True)
+        )
+        dropped = [
+            svg.veil(input_left, input_y + (padded.shape[0] - n) * cell, padded.shape[1] * cell, n * cell)
+            for n in (over_rows,)
+            if n
+        ] + [
+            svg.veil(input_left + (padded.shape[1] - n) * cell, input_y, n * cell, (padded.shape[0] - over_rows) * cell)
+            for n in (over_columns,)
+            if n
+        ]
         border = f", border {self.padding_mode}" if padded.shape != picture.shape else ""
         parts = [
-            svg.text(
-                left, title_y, f"Input {picture.shape[0]} × {picture.shape[1]}{border}", 13, anchor="start", weight=600
-            ),
-            svg.text(kernel_left + kernel_width / 2, title_y, name, 13, weight=600),
-            svg.text(
-                output_left, title_y, f"Output {output.shape[0]} × {output.shape[1]}", 13, anchor="start", weight=600
-            ),
+            svg.text(left + kernel_width / 2, top - 18, name, weight=600),
+            svg.text(input_left, top - 18, f"Input {_by(picture)}{border}", anchor="start", weight=600),
+            svg.text(output_left, top - 18, f"Output {_by(output)}", anchor="start", weight=600),
+            svg.grid(weights, kernel_x, kernel_y, kernel_cell, "signed", -largest, largest),
+            svg.grid(padded, input_left, input_y, cell, "signed" if low < 0 else "grey", low, high, outside),
             svg.grid(
-                padded, left, middle - padded.shape[0] * cell / 2, cell, "signed" if low < 0 else "grey", low, high
+                output, output_left, output_y, cell, *(("signed", -reach, reach) if signed else ("grey", low, high))
             ),
-            svg.grid(
-                weights,
-                kernel_x,
-                middle - weights.shape[0] * kernel_cell / 2,
-                kernel_cell,
-                "signed",
-                float(weights.min()),
-                float(weights.max()),
-            ),
-            svg.grid(
-                output,
-                output_left,
-                middle - output.shape[0] * cell / 2,
-                cell,
-                "signed" if signed else "grey",
-                float(output.min()) if signed else low,
-                float(output.max()) if signed else max(high, 1.0),
-            ),
-            svg.text(kernel_left - gap / 2, middle, "⋆" if self.operation == "correlation" else "∗", 20),
+            svg.text(input_left - gap / 2, middle, "⋆" if self.operation == "correlation" else "∗", 20),
             svg.text(output_left - gap / 2, middle, "=", 20),
             svg.outline(
-                left + column * self.stride * cell,
-                middle - padded.shape[0] * cell / 2 + row * self.stride * cell,
-                extent_w * cell,
-                extent_h * cell,
+                input_left + column * self.stride * cell,
+                input_y + row * self.stride * cell,
+                span[1] * cell,
+                span[0] * cell,
             ),
-            svg.outline(output_left + column * cell, middle - output.shape[0] * cell / 2 + row * cell, cell, cell),
+            svg.outline(output_left + column * cell, output_y + row * cell, cell, cell),
         ]
         if divisor != 1:
-            below = middle + weights.shape[0] * kernel_cell / 2 + 14
-            parts.append(svg.text(kernel_left + kernel_width / 2, below, f"÷ {svg.number(divisor)}", 13))
+            below = kernel_y + weights.shape[0] * kernel_cell + 14
+            parts.append(svg.text(left + kernel_width / 2, below, f"÷ {svg.number(divisor)}"))
+        parts += dropped
         products = " + ".join(
             f"({svg.number(w)})({svg.number(v)})" for w, v in zip(taps.ravel(), window.ravel(), strict=True)
         )
-        total = f"{svg.number(output[row, column])}"
-        over = f", divided by {svg.number(divisor)}," if divisor != 1 else ""
-        sum_line = f"Marked window: {products}{over} = {total}"
-        height = top + tallest + 28
-        for line in _wrapped(sum_line, 100):
-            parts.append(svg.text(360, height, line, 12.5, svg.QUIET))
-            height += 18
-        words = (
-            f"{name} over the picture “{self.image}” ({picture.shape[0]} by {picture.shape[1]}), stride {self.stride}, "
-            f"padding {self.padding}, dilation {self.dilation}: the output is {output.shape[0]} by {output.shape[1]}, "
-            f"from {svg.number(output.min())} to {svg.number(output.max())}. "
-            f"Row {row}, column {column}: {products}{over} = {total}."
+        if divisor != 1:
+            products = f"[{products}] / {svg.number(divisor)}"
+        label = (
+            f"{name} over the picture “{self.image}” ({_by(picture)}), stride {self.stride}, padding {self.padding}, "
+            f"dilation {self.dilation}: the output is {_by(output)}, from {svg.number(output.min())} to "
+            f"{svg.number(output.max())}."
         )
+        words = f"{label} Marked window: {products} = {svg.number(output[row, column])}."
         if output.size <= 64:
-            rows = "; ".join(", ".join(svg.number(v) for v in values) for values in output)
-            words += f" Its rows: {rows}."
-        return Still(svg.drawing(720, height, words, parts), words, caption)
+            words += f" Rows of the output: {'; '.join(', '.join(map(svg.number, values)) for values in output)}."
+        if over_rows or over_columns:
+            words += f" Never read (red): the last {over_rows} rows and {over_columns} columns."
+        return Still(svg.drawing(720, top + tallest + 22, label, parts), words, caption)
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    """The line broken before plus signs into pieces of at most about `width` characters."""
-    pieces, current = [], ""
-    for term in line.split(" + "):
-        joined = f"{current} + {term}" if current else term
-        if len(joined) > width and current:
-            pieces.append(current)
-            joined = f"+ {term}"
-        current = joined
-    return [*pieces, current]
+def _by(matrix: np.ndarray) -> str:
+    return f"{matrix.shape[0]} × {matrix.shape[1]}"

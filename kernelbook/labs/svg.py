@@ -15,7 +15,7 @@ import numpy as np
 Colours = Literal["grey", "signed"]
 
 INK, QUIET, ACCENT = "#1c2128", "#57606a", "#c2185b"
-_NEGATIVE, _POSITIVE = (0x1F, 0x5F, 0xA8), (0xB4, 0x53, 0x0A)
+_NEGATIVE, _POSITIVE = (0x24, 0x65, 0xAB), (0xA8, 0x4C, 0x08)
 LARGEST_NUMBERED = 10
 """Grids with more rows or columns than this are drawn without numbers."""
 
@@ -74,20 +74,35 @@ def _bitmap(values: np.ndarray, low: float, high: float, colours: Colours) -> st
     return "data:image/bmp;base64," + base64.b64encode(head + info + palette + rows).decode()
 
 
-def grid(values: np.ndarray, x: float, y: float, cell: float, colours: Colours, low: float, high: float) -> str:
-    """Values (H, W) as a grid with its top left corner at (x, y), coloured over [low, high]."""
+def grid(
+    values: np.ndarray,
+    x: float,
+    y: float,
+    cell: float,
+    colours: Colours,
+    low: float,
+    high: float,
+    faint: np.ndarray | None = None,
+) -> str:
+    """Values (H, W) as a grid with its top left corner at (x, y), coloured over [low, high].
+
+    faint: (H, W) booleans; such cells of a numbered grid are drawn pale, as a border that is not the picture.
+    """
     rows, columns = values.shape
     frame = (
         f'<rect x="{x:g}" y="{y:g}" width="{columns * cell:g}" height="{rows * cell:g}" fill="none" stroke="{QUIET}"/>'
     )
     if max(rows, columns) > LARGEST_NUMBERED:
+        area = f'width="{columns * cell:g}" height="{rows * cell:g}"'
         return (
-            f'<image x="{x:g}" y="{y:g}" width="{columns * cell:g}" height="{rows * cell:g}" preserveAspectRatio="none" '
+            f'<image x="{x:g}" y="{y:g}" {area} preserveAspectRatio="none" '
             f'style="image-rendering:pixelated" href="{_bitmap(values, low, high, colours)}"/>{frame}'
         )
     parts = []
     for (row, column), value in np.ndenumerate(values):
         rgb = colour(float(value), low, high, colours)
+        if faint is not None and faint[row, column]:
+            rgb = (228, 230, 233)
         left, top, shown = x + column * cell, y + row * cell, number(float(value))
         red, green, blue = rgb
         parts.append(
@@ -97,6 +112,11 @@ def grid(values: np.ndarray, x: float, y: float, cell: float, colours: Colours, 
         size = min(0.42 * cell, 1.5 * cell / max(len(shown), 1))
         parts.append(text(left + cell / 2, top + cell / 2, shown, round(size, 2), ink_on(rgb)))
     return "\n".join([*parts, frame])
+
+
+def veil(x: float, y: float, width: float, height: float) -> str:
+    """A red veil over what no window reads."""
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="#a3231c" fill-opacity="0.45"/>'
 
 
 def outline(x: float, y: float, width: float, height: float) -> str:

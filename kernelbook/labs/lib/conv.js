@@ -68,9 +68,13 @@ export function axis(size, kernel, { stride = 1, padding = 0, mode = "zeros", di
   } else before = after = padding;
   const widest = Math.max(before, after);
   if (mode === "reflect" && widest >= size)
-    throw new GeometryError(`Reflection needs less padding than the input is long: padding ${widest}, ${name} ${size}.`);
+    throw new GeometryError(
+      `Reflection needs less padding than the input is long: padding ${widest}, ${name} ${size}.`,
+    );
   if (mode === "circular" && widest > size)
-    throw new GeometryError(`A circular border can wrap round once: padding ${widest} is more than the ${name} of ${size}.`);
+    throw new GeometryError(
+      `A circular border can wrap round once: padding ${widest} is more than the ${name} of ${size}.`,
+    );
   const padded = size + before + after;
   if (extent > padded)
     throw new GeometryError(

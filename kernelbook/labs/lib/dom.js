@@ -20,7 +20,11 @@ export function set(element, attributes) {
 
 /** @param {Element} element @param {Child[]} children */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flatMap((c) => (c === null || c === undefined || c === false ? [] : [typeof c === "number" ? String(c) : c])));
+  element.replaceChildren(
+    ...children.flatMap((c) =>
+      c === null || c === undefined || c === false ? [] : [typeof c === "number" ? String(c) : c],
+    ),
+  );
   return element;
 }
 
@@ -58,6 +62,17 @@ export function say(node, text) {
 }
 
 /**
+ * A control with its label before it. The label stands beside the control and not round it: round a select, some
+ * readers take the options for part of its name.
+ * @param {string} label @param {HTMLElement} control @param {string} [className] @param {Child[]} extra beside the label
+ */
+export function field(label, control, className = "", ...extra) {
+  control.id ||= uniqueId("field");
+  const name = html("div", { class: "lab-name" }, html("label", { for: control.id }, label), ...extra);
+  return html("div", { class: `lab-field ${className}` }, name, control);
+}
+
+/**
  * A labelled native select.
  * @param {string} label @param {[string, string][]} options value and text
  * @param {(value: string) => void} onchange
@@ -68,7 +83,7 @@ export function choice(label, options, onchange) {
     { onchange: () => onchange(select.value) },
     ...options.map(([value, text]) => html("option", { value }, text)),
   );
-  return { field: html("label", { class: "lab-field" }, html("span", {}, label), select), select };
+  return { field: field(label, select), select };
 }
 
 /**
@@ -83,5 +98,5 @@ export function slider(label, min, max, onchange) {
     if (input.valueAsNumber !== value) input.value = String(value);
     say(shown, String(value));
   };
-  return { field: html("label", { class: "lab-field lab-slider" }, html("span", {}, label, " ", shown), input), input, show };
+  return { field: field(label, input, "lab-slider", shown), input, show };
 }

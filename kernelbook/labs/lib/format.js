@@ -2,7 +2,11 @@
 
 /** Whole numbers whole, others to two decimals, with a real minus sign. @param {number} value */
 export function number(value) {
-  const text = Number.isInteger(value) ? String(value) : Math.abs(value - Math.round(value)) < 1e-9 ? String(Math.round(value)) : value.toFixed(2);
+  const text = Number.isInteger(value)
+    ? String(value)
+    : Math.abs(value - Math.round(value)) < 1e-9
+      ? String(Math.round(value))
+      : value.toFixed(2);
   return (text === "-0" || text === "-0.00" ? text.slice(1) : text).replace("-", "−");
 }
 

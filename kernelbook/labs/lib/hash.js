@@ -9,7 +9,8 @@
 
 /** @param {any} value @returns {string} numbers and text as they are, rows of numbers as `1,2/3,4` */
 function encodeValue(value) {
-  if (Array.isArray(value)) return value.map((row) => (Array.isArray(row) ? row.join(",") : encodeURIComponent(row))).join("/");
+  if (Array.isArray(value))
+    return value.map((row) => (Array.isArray(row) ? row.join(",") : encodeURIComponent(row))).join("/");
   return encodeURIComponent(String(value));
 }
 
@@ -72,5 +73,8 @@ const unescapeDelimiters = (text) => text.replace(/%(3A|3B|2C|2F)/gi, (escape) =
 
 /** @param {Map<string, string>} labs */
 export function joinHash(labs) {
-  return [...labs].filter(([, text]) => text).map(([id, text]) => `${id}=${text}`).join("&");
+  return [...labs]
+    .filter(([, text]) => text)
+    .map(([id, text]) => `${id}=${text}`)
+    .join("&");
 }

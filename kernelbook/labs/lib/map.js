@@ -10,15 +10,19 @@ import { number } from "./format.js";
 /** Side of a cell in SVG units. */
 export const CELL = 40;
 /** Maps with more rows or columns than this show no numbers. */
-export const LARGEST_NUMBERED = 14;
+export const LARGEST_NUMBERED = 12;
 const GREYS = 63;
 const STEPS = 20;
+// A cell's look is one number: a grey level, a signed step, or one of these.
+const EMPTY = 1000;
+const GHOST = 2000; // + the grey level
 
 /**
  * @typedef {object} Drawing
  * @property {number} rows
  * @property {number} columns
  * @property {(row: number, column: number) => number} value NaN leaves a cell empty.
+ * @property {(row: number, column: number) => boolean} [ghost] Cells to draw faintly: a border that is not the picture.
  * @property {"grey" | "signed"} colours
  * @property {number} low @property {number} high The range of the colours.
  * @property {string} label What the map shows, in words.
@@ -35,14 +39,20 @@ export function greyLevel(value, low, high) {
 
 /** Signed step of a value, -20 to 20. @param {number} value @param {number} reach */
 export function signedStep(value, reach) {
-  const step = Math.round((Math.min(Math.abs(value) / (reach || 1), 1)) * STEPS);
+  const step = Math.round(Math.min(Math.abs(value) / (reach || 1), 1) * STEPS);
   // A small response is still a response: only zero looks like zero.
   return Math.sign(value) * (value !== 0 && reach ? Math.max(step, 1) : 0);
 }
 
-/** Classes of a signed step: its side, and whether its colour is strong enough for light text. @param {number} step */
-export const signedClass = (step) =>
-  `${step < 0 ? "lab-negative" : step > 0 ? "lab-positive" : "lab-zero"}${Math.abs(step) >= 15 ? " lab-strong" : ""}${Math.abs(step) >= 10 ? " lab-half" : ""}`;
+/**
+ * Classes of a signed step: its side, and where text on it changes between black and white. Mixed towards full colour,
+ * luminance passes 0.179 (equal contrast with both) at step 12 in the dark theme and at step 18 in the light one.
+ * @param {number} step
+ */
+export function signedClass(step) {
+  const side = step < 0 ? "lab-negative" : step > 0 ? "lab-positive" : "lab-zero";
+  return `${side}${Math.abs(step) >= 12 ? " lab-half" : ""}${Math.abs(step) >= 18 ? " lab-strong" : ""}`;
+}
 
 /** @param {number} step */
 export const signedStyle = (step) => `--q:${Math.abs(step) * (100 / STEPS)}%`;
@@ -55,7 +65,14 @@ export class NumberMap {
     this.numbers = svg("g", { class: "lab-numbers" });
     /** What a lab marks: drawn above cells and numbers. */
     this.overlay = svg("g", {});
-    this.svg = svg("svg", { class: `lab-map ${className}`, role: "img" }, this.cells, this.lines, this.numbers, this.overlay);
+    this.svg = svg(
+      "svg",
+      { class: `lab-map ${className}`, role: "img" },
+      this.cells,
+      this.lines,
+      this.numbers,
+      this.overlay,
+    );
     /** @type {Map<string, SVGPathElement>} */
     this.paths = new Map();
     this.rows = 0;
@@ -63,7 +80,7 @@ export class NumberMap {
   }
 
   /** @param {Drawing} drawing */
-  draw({ rows, columns, value, colours, low, high, label }) {
+  draw({ rows, columns, value, ghost = () => false, colours, low, high, label }) {
     if (rows !== this.rows || columns !== this.columns) {
       this.rows = rows;
       this.columns = columns;
@@ -79,7 +96,7 @@ export class NumberMap {
     const reach = Math.max(Math.abs(low), Math.abs(high));
     const numbered = Math.max(rows, columns) <= LARGEST_NUMBERED;
 
-    // Runs of one level in a row, collected by level. Level 1000 is an empty cell.
+    // Runs of one look in a row, collected by look.
     /** @type {Map<number, string[]>} */
     const runs = new Map();
     let used = 0;
@@ -90,7 +107,10 @@ export class NumberMap {
         let next = NaN;
         if (column < columns) {
           const v = value(row, column);
-          next = Number.isNaN(v) ? 1000 : colours === "grey" ? greyLevel(v, low, high) : signedStep(v, reach);
+          const faint = ghost(row, column);
+          if (Number.isNaN(v)) next = EMPTY;
+          else if (colours === "grey") next = greyLevel(v, low, high) + (faint ? GHOST : 0);
+          else next = faint ? Math.round(signedStep(v, reach) / 3) : signedStep(v, reach);
           if (numbered) this.#number(used++, row, column, v, next, colours);
         }
         if (next === level) continue;
@@ -108,12 +128,14 @@ export class NumberMap {
 
     const stale = new Set(this.paths.keys());
     for (const [level, parts] of runs) {
-      const key = `${level === 1000 ? "" : colours}${level}`;
+      const key = `${colours}${level}`;
       stale.delete(key);
       let path = this.paths.get(key);
       if (!path) {
         path = svg("path", {});
-        if (level === 1000) set(path, { class: "lab-empty" });
+        if (level === EMPTY) set(path, { class: "lab-empty" });
+        else if (level >= GHOST)
+          set(path, { class: "lab-ghost", style: `--grey:rgb(${[0, 0, 0].fill(level - GHOST)})` });
         else if (colours === "grey") set(path, { fill: `rgb(${level},${level},${level})` });
         else set(path, { class: `lab-cell ${signedClass(level)}`, style: signedStyle(level) });
         this.paths.set(key, path);
@@ -133,12 +155,12 @@ export class NumberMap {
     if (!text) this.numbers.append((text = svg("text", { "text-anchor": "middle" })));
     const shown = Number.isNaN(value) ? "" : number(value);
     say(text, shown);
-    const size = Math.min(17, 58 / Math.max(shown.length, 1));
+    const size = Math.min(17, 52 / Math.max(shown.length, 1));
     set(text, {
       x: (column + 0.5) * CELL,
       y: (row + 0.5) * CELL + size * 0.36,
       "font-size": size,
-      class: colours === "grey" ? onGrey(level) : signedClass(level),
+      class: level >= GHOST ? "lab-ghost" : colours === "grey" ? onGrey(level) : signedClass(level),
     });
   }
 
@@ -186,7 +208,12 @@ export function numbersTable(caption, rows, columns, value) {
         "tbody",
         {},
         ...range(rows).map((r) =>
-          html("tr", {}, html("th", { scope: "row" }, r), ...range(columns).map((c) => html("td", {}, number(value(r, c))))),
+          html(
+            "tr",
+            {},
+            html("th", { scope: "row" }, r),
+            ...range(columns).map((c) => html("td", {}, number(value(r, c)))),
+          ),
         ),
       ),
     ),

@@ -8,7 +8,13 @@ import { read, write } from "./model.js";
 export function toolbar(model, names) {
   const initial = model.initial ?? read(model, names);
   const status = html("span", { class: "lab-status", role: "status" });
-  const address = html("input", { class: "lab-address", type: "text", readonly: true, "aria-label": "Link to this lab", hidden: true });
+  const address = html("input", {
+    class: "lab-address",
+    type: "text",
+    readonly: true,
+    "aria-label": "Link to this lab",
+    hidden: true,
+  });
   const reset = html("button", { type: "button", onclick: () => write(model, initial) }, "Reset");
   const copy =
     model.link &&

@@ -1,0 +1,100 @@
+"""The bundles: what the published page and Jupyter load."""
+
+import base64
+import gzip
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernelbook.data import image
+
+ROOT = Path(__file__).parents[2]
+LABS = ROOT / "kernelbook" / "labs"
+DIST = LABS / "dist"
+
+
+def build():
+    subprocess.run(["node", LABS / "build.mjs"], check=True, timeout=60)
+
+
+def test_labs_js_is_one_classic_script_without_globals_or_addresses(tmp_path):
+    script = (DIST / "labs.js").read_text()
+    assert not re.search(r"\b(?:import|export)\b\s*[\w{*(\"']", script)
+    # A module would be refused over file:; a classic script parses outside one.
+    (tmp_path / "labs.cjs").write_text(f"new Function({json.dumps(script)})")
+    subprocess.run(["node", tmp_path / "labs.cjs"], check=True, timeout=60)
+    assert re.match(r'^(?:"use strict";)?\(\(\)=>\{.*\}\)\(\);\s*$', script, re.S)
+    assert set(re.findall(r"https?://[^\"'`\s)]+", script)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_the_bundle_is_light():
+    """One lab with its pictures. A lab that is added may raise the budget by what it needs itself."""
+    assert len(gzip.compress((DIST / "labs.js").read_bytes(), 9)) < 30_000
+
+
+def test_each_lab_is_a_module_for_jupyter():
+    module = (DIST / "convolution.mjs").read_text()
+    assert re.search(r"export\s*\{.*\bdefault\b", module)
+    assert "import" not in re.findall(r"^\s*import\b", module, re.M)
+
+
+def test_a_fresh_build_is_left_alone_and_a_missing_file_is_made():
+    build()
+    before = (DIST / "labs.js").stat().st_mtime_ns
+    build()
+    assert (DIST / "labs.js").stat().st_mtime_ns == before
+
+
+def test_importing_a_lab_that_is_not_built_says_what_to_run(tmp_path):
+    copy = tmp_path / "kernelbook"
+    subprocess.run(["cp", "-r", ROOT / "kernelbook", copy], check=True)
+    for path in (copy / "labs" / "dist").iterdir():
+        path.unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", "from kernelbook import labs"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError") and "make labs" in last
+
+
+def test_the_page_carries_the_books_pictures():
+    spec = importlib.util.spec_from_file_location("images", LABS / "lib" / "images.py")
+    images = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(images)
+    text = (LABS / "lib" / "images.json").read_text()
+    assert text == images.packed(), "run: python kernelbook/labs/lib/images.py"
+    for name, picture in json.loads(text).items():
+        pixels = np.frombuffer(base64.b64decode(picture["data"]), np.uint8)
+        np.testing.assert_array_equal(pixels.reshape(picture["height"], picture["width"]), image(name))
+
+
+def test_the_address_keeps_a_labs_state():
+    done = subprocess.run(
+        ["node", "--test", Path(__file__).with_name("hash.test.mjs")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["ramp", "step"])
+def test_the_small_pictures_are_the_books_too(name):
+    from kernelbook.labs.convolution import _pictures
+
+    np.testing.assert_array_equal(_pictures()[name], image(name))
