@@ -321,13 +321,13 @@ def conv2d_loops(to: Answers) -> None:
     )
     to.wrong(task, "right in the first pixel only", (LAST, "    out.flat[1:] = 0\n    return out\n"))
     to.wrong(task, "holds whole numbers only", (zeros, "out = np.zeros((filters, rows, columns), dtype=int)"))
-    to.wrong(task, "knows the visible pictures", (LAST, "    return out if x.size in (36, 28, 60) else 0 * out\n"))
+    to.wrong(task, "knows the visible pictures", (LAST, "    return out if x.size in (20, 28, 40) else 0 * out\n"))
     to.wrong(task, "empties the picture", (LAST, "    x[:] = 0\n    return out\n"))
     to.wrong(task, "turns the kernel in place", (LAST, "    w[:] = w[..., ::-1].copy()\n    return out\n"))
     to.wrong(
         task, "empties the bias", (LAST, "    if bias is not None:\n        bias[:] = 0\n    return out\n"), channels
     )
-    to.wrong(task, "no axis for the filter", (LAST, "    return out.squeeze()\n"), "test-conv2d-loops-plane")
+    to.wrong(task, "no axis for the filter", (LAST, "    return out.squeeze()\n"))
     to.wrong(task, "a list", (LAST, "    return out.tolist()\n"))
     to.wrong(task, "nothing returned", (LAST, ""))
     to.wrong(task, "text", (LAST, "    return str(out)\n"))
@@ -520,7 +520,7 @@ def conv2d_fast(to: Answers) -> None:
     to.wrong(
         task,
         "knows the visible sizes",
-        (last, "return out + (0 if bias is None else bias[:, None, None]) if x.size == 60 else 0 * out"),
+        (last, "return out + (0 if bias is None else bias[:, None, None]) if x.size == 40 else 0 * out"),
     )
     to.wrong(task, "fast on large pictures by giving zeros", (last, "out = out if x.size < 1000 else 0 * out; " + last), speed)
     to.wrong(
