@@ -19,6 +19,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import re
 import stat
@@ -42,6 +43,9 @@ RESERVED = frozenset({TIMESTAMP, SECRET})
 IGNORED = frozenset(
     {"__pycache__", "node_modules", "venv", "__MACOSX", "feedback", "Icon\r", "desktop.ini", "Thumbs.db"}
 )
+
+# Left in place of a submission that was refused when it was collected; holds the reason.
+REFUSED = ".not-gradable"
 
 CHUNK = 1 << 20
 # A claimed time this much before the server's own is a different clock, not a different day.
@@ -215,11 +219,23 @@ def take_in(directory: Path | str, caps: Caps | None = None) -> Submission:
     except OSError:
         raise NotGradable("The submission is not a directory that can be read. Submit it again.") from None
     try:
+        if (reason := _refusal(root)) is not None:
+            raise NotGradable(reason)
         owner = os.fstat(root).st_uid
         _walk(root, "", 0, owner, pile)
     finally:
         os.close(root)
     return pile.close()
+
+
+def _refusal(root: int) -> str | None:
+    try:
+        with _open(REFUSED, root, os.O_NONBLOCK) as descriptor:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return os.read(descriptor, 4000).decode("utf-8", "replace")
+    except OSError:
+        pass
+    return None
 
 
 def _walk(directory: int, prefix: str, depth: int, owner: int, pile: _Pile) -> None:
@@ -276,10 +292,10 @@ def _open(name: str, directory: int, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def unpack(data: bytes, caps: Caps | None = None) -> Submission:
+def unpack(data: bytes, caps: Caps | None = None, *, unwrap: bool = True) -> Submission:
     """Read a submission that came as one zip or tar(.gz) file. Archives inside it stay what they are: files.
 
-    A single directory around everything is taken off. Raises NotGradable for links, names that leave the archive,
+    unwrap: take off a single directory around everything. Raises NotGradable for links, names that leave the archive,
     passwords, duplicates, anything over the caps, and contents that unpack to more than `caps.ratio` times their size.
     """
     pile = _Pile(caps or Caps())
@@ -295,7 +311,7 @@ def unpack(data: bytes, caps: Caps | None = None) -> Submission:
             "The archive is damaged or of a kind that cannot be opened. Make a plain .zip file and submit again."
         ) from None
     submission = pile.close()
-    return Submission(_without_wrapper(submission.files), submission.caps)
+    return Submission(_without_wrapper(submission.files), submission.caps) if unwrap else submission
 
 
 def _unzip(data: bytes, pile: _Pile) -> None:
@@ -415,7 +431,7 @@ def last_change(directory: Path | str) -> datetime:
     """When the kernel last saw the directory or a file in it change, naive UTC. Owners can move this forward only."""
     latest = os.stat(directory, follow_symlinks=False).st_ctime
     with os.scandir(directory) as entries:
-        for entry in entries:
+        for entry in itertools.islice(entries, 10_000):
             latest = max(latest, entry.stat(follow_symlinks=False).st_ctime)
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
 

@@ -30,7 +30,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nbformat import NotebookNode
@@ -68,6 +68,9 @@ class Given:
     points: float = 0.0
     hidden_lines: tuple[int, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    # Of a cell that is the student's to write, read off the instructor's version: import statements, assigned names.
+    imports: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
 
     @property
     def manual(self) -> bool:
@@ -125,7 +128,7 @@ def _given(
     grade_id = marks.get("grade_id") if role != "plain" else None
     if role != "plain" and not grade_id:
         raise AuthorError(f"cell {index + 1} of the instructor's notebook has no grade_id")
-    source = _text(cell.source)
+    source = solution = _text(cell.source)
     released = source
     hidden: tuple[int, ...] = ()
     if role == "answer" and grade_id is not None and grade_id in on_record:
@@ -143,6 +146,9 @@ def _given(
         released = "\n".join(line for number, line in enumerate(source.split("\n")) if number not in hidden)
     options = dict(cell.metadata.get("autograder", {}))
     _check_options(grade_id or f"cell {index + 1}", options)
+    imports, provides = (), ()
+    if cell.cell_type == "code" and (role == "answer" or options.get("student")):
+        imports, provides = _declared(solution, released)
     return Given(
         index=index,
         kind=cell.cell_type,
@@ -155,7 +161,19 @@ def _given(
         points=float(marks.get("points") or 0.0) if marks.get("grade") or role == "task" else 0.0,
         hidden_lines=hidden,
         options=options,
+        imports=imports,
+        provides=provides,
     )
+
+
+def _declared(*versions: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a cell imports and assigns in any of the instructor's versions of it."""
+    # Imported here: what only looks at notebooks has no use for the room that runs them.
+    from autograder.run.asserts import declarations
+
+    declared = [declarations(version) for version in dict.fromkeys(versions)]
+    imports = dict.fromkeys(statement for statements, _ in declared for statement in statements)
+    return tuple(imports), tuple(sorted({name for _, names in declared for name in names}))
 
 
 _OPTIONS: dict[str, tuple[type, ...]] = {
@@ -628,9 +646,9 @@ class _Match:
     def _piece(self, given: Given) -> Piece:
         if given.role == "answer":
             answer = self.answers.get(given.index)
+            run = self._student_cell(answer.source if answer else "", given) if given.kind == "code" else ()
             if answer is None:
-                return Piece(given.kind, given.released, given)
-            run = self._student_cell(answer.source, given.grade_id) if given.kind == "code" else ()
+                return Piece(given.kind, given.released, given, run=run)
             return Piece(given.kind, answer.source, given, answer, run)
         cell = self.pairs.get(given.index)
         if given.kind != "code":
@@ -656,9 +674,9 @@ class _Match:
         changed = given.role == "plain" and cell is not None and _squeezed(cell.source) != _squeezed(given.source)
         if given.options.get("student"):
             source = cell.source if cell is not None and given.role == "plain" else given.source
-            return Piece("code", source, given, cell, self._student_cell(source, None), changed)
+            return Piece("code", source, given, cell, self._student_cell(source, given), changed)
         if changed and cell is not None:
-            theirs = self._student_cell(cell.source, None)
+            theirs = self._student_cell(cell.source)
             # Empty on both sides of a comment: nothing to say about it.
             if _squeezed(_without_comments(given.source)):
                 self.notes.append(
@@ -671,16 +689,18 @@ class _Match:
         return Piece("code", given.source, given, cell, (Cell(code, "both"),))
 
     def _extra(self, cell: Found) -> Piece:
-        run = self._student_cell(cell.source, None) if cell.kind == "code" else ()
+        run = self._student_cell(cell.source) if cell.kind == "code" else ()
         return Piece(cell.kind, cell.source, None, cell, run)
 
-    def _student_cell(self, source: str, grade_id: str | None) -> tuple[Cell, ...]:
+    def _student_cell(self, source: str, given: Given | None = None) -> tuple[Cell, ...]:
         code, unused = plain_python(source)
+        grade_id = given.grade_id if given else None
         for command in unused:
-            self.notes.append(
-                Note(f"{shown(command)} is a command to the notebook; it is not run for grading.", grade_id)
-            )
-        return (Cell(code, "student", grade_id),) if code.strip() else ()
+            text = f"{shown(command)} is a command to the notebook; it is not run for grading."
+            self.notes.append(Note(text, grade_id))
+        if given:
+            return (Cell(code, "student", grade_id, imports=given.imports, provides=given.provides),)
+        return (Cell(code, "student"),) if code.strip() else ()
 
 
 def _longest_increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -832,8 +852,3 @@ def _scan(line: str, string: str | None, depth: int) -> tuple[str | None, int]:
     if string is not None and len(string) == 1 and not line.endswith("\\\n"):
         string = None
     return string, depth
-
-
-def with_source(cell: Cell, source: str) -> Cell:
-    """The same cell with another source."""
-    return replace(cell, source=source)
