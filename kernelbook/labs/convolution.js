@@ -478,6 +478,8 @@ export function render({ model, el }) {
     "Edit its pixels",
   );
 
+  const tools = html("div", { class: "lab-drawing" }, edit, ...pens);
+
   // Kernel
   const kernelChoice = choice(
     "Kernel",
@@ -602,7 +604,7 @@ export function render({ model, el }) {
     equals,
     html("div", { class: "lab-panel lab-panel-output" }, outputTitle, outputBoard, sorry, scale),
     kernelNote,
-    html("div", { class: "lab-drawing" }, edit, ...pens),
+    tools,
   );
   el.classList.add("lab-app", "lab-convolution");
   fill(
@@ -815,7 +817,9 @@ export function render({ model, el }) {
         : null,
     });
     for (const tool of pens) set(tool, { hidden: !drawn });
-    set(edit, { hidden: drawn || Math.max(image.height, image.width) > COUNTING_SIZE });
+    const editable = Math.max(image.height, image.width) <= COUNTING_SIZE;
+    set(edit, { hidden: drawn || !editable });
+    set(tools, { hidden: !drawn && !editable });
     say(inputNote, `${by(image.height, image.width)}${isPadded ? `, with its border ${by(height, width)}` : ""}`);
     sizes.select.value = image.height === image.width ? String(image.height) : "";
     placeCursor();

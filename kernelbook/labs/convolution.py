@@ -163,99 +163,106 @@ class Convolution(Lab):
         return sums if divisor == 1 else sums / divisor
 
     def still(self) -> Still:
-        weights, divisor = self.scaled_kernel
-        name = TITLES.get(self.kernel, self.kernel.capitalize())
         caption = "Lab: a kernel slides over a picture; every output is the sum of one window's products."
-        picture = self.picture
         try:
             padded, output = self.padded(), self.output()
         except ValueError as error:
             words = f"This geometry has no output: {error}."
             return Still(svg.drawing(720, 60, words, [svg.text(360, 30, words, 14)]), words, caption)
-        row, column = min(self.row, output.shape[0] - 1), min(self.column, output.shape[1] - 1)
-        signed = self.colours == "signed" or (
-            self.colours == "automatic" and bool((weights / divisor < 0).any() or picture.min() < 0)
+        label, words = self._words(padded, output)
+        return Still(self._draw(padded, output, label), words, caption)
+
+    def _position(self, output: np.ndarray) -> tuple[int, int]:
+        """The chosen output pixel, kept inside an output that may have become smaller."""
+        return min(self.row, output.shape[0] - 1), min(self.column, output.shape[1] - 1)
+
+    def _leftover(self, padded: np.ndarray) -> tuple[int, int]:
+        """Rows and columns at the end of the padded picture that no window reads."""
+        spans = [self.dilation * (k - 1) + 1 for k in self.scaled_kernel[0].shape]
+        return (padded.shape[0] - spans[0]) % self.stride, (padded.shape[1] - spans[1]) % self.stride
+
+    def _words(self, padded: np.ndarray, output: np.ndarray) -> tuple[str, str]:
+        """What the lab shows, in one sentence and at length with the marked window's arithmetic."""
+        weights, divisor = self.scaled_kernel
+        label = (
+            f"{self._title()} over the picture “{self.image}” ({_by(self.picture)}), stride {self.stride}, padding "
+            f"{self.padding}, dilation {self.dilation}: the output is {_by(output)}, from "
+            f"{svg.number(output.min())} to {svg.number(output.max())}."
         )
-        taps = ops.flip(weights) if self.operation == "convolution" else weights
+        row, column = self._position(output)
         window = padded[row * self.stride :: self.dilation, column * self.stride :: self.dilation]
         window = window[: weights.shape[0], : weights.shape[1]]
-
-        # Kernel, input, output in a row; the maps share one cell size, so that a smaller map looks smaller.
-        kernel_width, gap, top = 150.0, 36.0, 40.0
-        cell = min(
-            (720 - kernel_width - 2 * gap - 32) / (padded.shape[1] + output.shape[1]), 230 / max(padded.shape), 34.0
-        )
-        kernel_cell = kernel_width / max(*weights.shape, 4)
-        left = (720 - cell * (padded.shape[1] + output.shape[1]) - kernel_width - 2 * gap) / 2
-        input_left = left + kernel_width + gap
-        output_left = input_left + padded.shape[1] * cell + gap
-        tallest = max(padded.shape[0] * cell, weights.shape[0] * kernel_cell)
-        middle = top + tallest / 2
-        kernel_x = left + (kernel_width - weights.shape[1] * kernel_cell) / 2
-        kernel_y = middle - weights.shape[0] * kernel_cell / 2
-        input_y, output_y = (middle - rows * cell / 2 for rows in (padded.shape[0], output.shape[0]))
-
-        low, high = min(0.0, float(picture.min())), max(float(picture.max()), 1.0)
-        if self.image in ("digit", "photograph", "wafer"):
-            high = 255.0
-        largest = float(np.abs(weights).max())
-        reach = float(np.abs(output).max())
-        span = [self.dilation * (k - 1) + 1 for k in weights.shape]
-        ((above, _), (before, _)) = self._sides()
-        outside = np.ones(padded.shape, bool)
-        outside[above : above + picture.shape[0], before : before + picture.shape[1]] = False
-        over_rows, over_columns = (
-            (size - extent) % self.stride for size, extent in zip(padded.shape, span, strict=True)
-        )
-        dropped = [
-            svg.veil(input_left, input_y + (padded.shape[0] - n) * cell, padded.shape[1] * cell, n * cell)
-            for n in (over_rows,)
-            if n
-        ] + [
-            svg.veil(input_left + (padded.shape[1] - n) * cell, input_y, n * cell, (padded.shape[0] - over_rows) * cell)
-            for n in (over_columns,)
-            if n
-        ]
-        border = f", border {self.padding_mode}" if padded.shape != picture.shape else ""
-        parts = [
-            svg.text(left + kernel_width / 2, top - 18, name, weight=600),
-            svg.text(input_left, top - 18, f"Input {_by(picture)}{border}", anchor="start", weight=600),
-            svg.text(output_left, top - 18, f"Output {_by(output)}", anchor="start", weight=600),
-            svg.grid(weights, kernel_x, kernel_y, kernel_cell, "signed", -largest, largest),
-            svg.grid(padded, input_left, input_y, cell, "signed" if low < 0 else "grey", low, high, outside),
-            svg.grid(
-                output, output_left, output_y, cell, *(("signed", -reach, reach) if signed else ("grey", low, high))
-            ),
-            svg.text(input_left - gap / 2, middle, "⋆" if self.operation == "correlation" else "∗", 20),
-            svg.text(output_left - gap / 2, middle, "=", 20),
-            svg.outline(
-                input_left + column * self.stride * cell,
-                input_y + row * self.stride * cell,
-                span[1] * cell,
-                span[0] * cell,
-            ),
-            svg.outline(output_left + column * cell, output_y + row * cell, cell, cell),
-        ]
-        if divisor != 1:
-            below = kernel_y + weights.shape[0] * kernel_cell + 14
-            parts.append(svg.text(left + kernel_width / 2, below, f"÷ {svg.number(divisor)}"))
-        parts += dropped
+        taps = ops.flip(weights) if self.operation == "convolution" else weights
         products = " + ".join(
             f"({svg.number(w)})({svg.number(v)})" for w, v in zip(taps.ravel(), window.ravel(), strict=True)
         )
         if divisor != 1:
             products = f"[{products}] / {svg.number(divisor)}"
-        label = (
-            f"{name} over the picture “{self.image}” ({_by(picture)}), stride {self.stride}, padding {self.padding}, "
-            f"dilation {self.dilation}: the output is {_by(output)}, from {svg.number(output.min())} to "
-            f"{svg.number(output.max())}."
-        )
         words = f"{label} Marked window: {products} = {svg.number(output[row, column])}."
         if output.size <= 64:
             words += f" Rows of the output: {'; '.join(', '.join(map(svg.number, values)) for values in output)}."
-        if over_rows or over_columns:
-            words += f" Never read (red): the last {over_rows} rows and {over_columns} columns."
-        return Still(svg.drawing(720, top + tallest + 22, label, parts), words, caption)
+        rows, columns = self._leftover(padded)
+        if rows or columns:
+            words += f" Never read (red): the last {rows} rows and {columns} columns."
+        return label, words
+
+    def _title(self) -> str:
+        return TITLES.get(self.kernel, self.kernel.capitalize())
+
+    def _draw(self, padded: np.ndarray, output: np.ndarray, label: str) -> str:
+        """Kernel, input and output in a row; the maps share one cell size, so that a smaller map looks smaller."""
+        weights, divisor = self.scaled_kernel
+        picture = self.picture
+        kernel_width, gap, top = 150.0, 36.0, 40.0
+        columns = padded.shape[1] + output.shape[1]
+        cell = min((720 - kernel_width - 2 * gap - 32) / columns, 230 / max(padded.shape), 34.0)
+        kernel_cell = kernel_width / max(*weights.shape, 4)
+        left = (720 - cell * columns - kernel_width - 2 * gap) / 2
+        input_left = left + kernel_width + gap
+        output_left = input_left + padded.shape[1] * cell + gap
+        tallest = max(padded.shape[0] * cell, weights.shape[0] * kernel_cell)
+        middle = top + tallest / 2
+        kernel_left = left + (kernel_width - weights.shape[1] * kernel_cell) / 2
+        kernel_top = middle - weights.shape[0] * kernel_cell / 2
+        input_top, output_top = middle - padded.shape[0] * cell / 2, middle - output.shape[0] * cell / 2
+
+        low, high = min(0.0, float(picture.min())), max(float(picture.max()), 1.0)
+        if self.image in ("digit", "photograph", "wafer"):
+            high = 255.0
+        largest, reach = float(np.abs(weights).max()), float(np.abs(output).max())
+        signs = bool((weights / divisor < 0).any()) or low < 0
+        signed = self.colours == "signed" or (self.colours == "automatic" and signs)
+        in_colours: svg.Colours = "signed" if low < 0 else "grey"
+        out_colours: svg.Colours = "signed" if signed else "grey"
+        out_low, out_high = (-reach, reach) if signed else (low, high)
+
+        ((above, _), (before, _)) = self._sides()
+        border = np.ones(padded.shape, bool)
+        border[above : above + picture.shape[0], before : before + picture.shape[1]] = False
+        bordered = f", border {self.padding_mode}" if border.any() else ""
+        over_rows, over_columns = (cell * n for n in self._leftover(padded))
+        width, height = padded.shape[1] * cell, padded.shape[0] * cell
+        row, column = self._position(output)
+        step = self.stride * cell
+        spans = [(self.dilation * (k - 1) + 1) * cell for k in weights.shape]
+        parts = [
+            svg.text(left + kernel_width / 2, top - 18, self._title(), weight=600),
+            svg.text(input_left, top - 18, f"Input {_by(picture)}{bordered}", anchor="start", weight=600),
+            svg.text(output_left, top - 18, f"Output {_by(output)}", anchor="start", weight=600),
+            svg.grid(weights, kernel_left, kernel_top, kernel_cell, "signed", -largest, largest),
+            svg.grid(padded, input_left, input_top, cell, in_colours, low, high, border),
+            svg.grid(output, output_left, output_top, cell, out_colours, out_low, out_high),
+            svg.text(input_left - gap / 2, middle, "⋆" if self.operation == "correlation" else "∗", 20),
+            svg.text(output_left - gap / 2, middle, "=", 20),
+            svg.veil(input_left, input_top + height - over_rows, width, over_rows),
+            svg.veil(input_left + width - over_columns, input_top, over_columns, height - over_rows),
+            svg.outline(input_left + column * step, input_top + row * step, spans[1], spans[0]),
+            svg.outline(output_left + column * cell, output_top + row * cell, cell, cell),
+        ]
+        if divisor != 1:
+            below = kernel_top + weights.shape[0] * kernel_cell + 14
+            parts.append(svg.text(left + kernel_width / 2, below, f"÷ {svg.number(divisor)}"))
+        return svg.drawing(720, top + tallest + 22, label, parts)
 
 
 def _by(matrix: np.ndarray) -> str:

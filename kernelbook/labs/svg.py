@@ -115,7 +115,9 @@ def grid(
 
 
 def veil(x: float, y: float, width: float, height: float) -> str:
-    """A red veil over what no window reads."""
+    """A red veil over what no window reads; nothing where it has no area."""
+    if width <= 0 or height <= 0:
+        return ""
     return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="#a3231c" fill-opacity="0.45"/>'
 
 
@@ -131,5 +133,7 @@ def drawing(width: float, height: float, label: str, parts: Iterable[str]) -> st
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'aria-label="{html.escape(label)}" style="width:100%;max-width:{width:g}px;height:auto" '
         f'font-family="system-ui,sans-serif">\n'
-        f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>"
+        f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#fff"/>\n'
+        + "\n".join(filter(None, parts))
+        + "\n</svg>"
     )

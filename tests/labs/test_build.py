@@ -68,7 +68,8 @@ def test_importing_a_lab_that_is_not_built_says_what_to_run(tmp_path):
     )
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError") and "make labs" in last
+    assert last.startswith("ImportError")
+    assert "make labs" in last
 
 
 def test_the_page_carries_the_books_pictures():

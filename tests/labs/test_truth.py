@@ -170,7 +170,7 @@ def test_the_cases_cover_what_the_labs_promise(fixtures):
 def test_the_still_pictures_numbers_equal_pytorch(fixtures):
     for case, state in fixtures[2]:
         if case["y"] is None:
-            with pytest.raises(ValueError, match="."):
+            with pytest.raises(ValueError, match=r"padding|kernel"):
                 state.output()
         else:
             np.testing.assert_allclose(state.output(), np.array(case["y"]), rtol=1e-12, atol=1e-12)

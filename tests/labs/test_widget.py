@@ -64,11 +64,14 @@ def test_a_notebook_gets_a_live_view_a_figure_and_a_stable_name(state):
     bundle, _ = lab._repr_mimebundle_()
     assert bundle[VIEW]["model_id"] == lab.model_id
     assert bundle["text/plain"] == repr(lab) == repr(labs.Convolution(**state))
-    assert bundle["text/plain"].startswith("Convolution(image='") and "0x" not in bundle["text/plain"]
+    assert bundle["text/plain"].startswith("Convolution(image='")
+    assert "0x" not in bundle["text/plain"]
     assert bundle["text/html"] == labs.Convolution(**state).figure()
     outline = parsed(bundle["text/html"])
     (figure,) = outline.figures
-    assert figure["class"] == "lab" and figure["data-lab"] == "convolution" and figure["aria-label"]
+    assert figure["class"] == "lab"
+    assert figure["data-lab"] == "convolution"
+    assert figure["aria-label"]
     assert labs.Convolution(**json.loads(figure["data-state"])).state() == lab.state()
     assert lab.model_id not in bundle["text/html"]
     if "caption" in state:
@@ -103,14 +106,17 @@ def test_state_is_traits_that_travel():
     lab = labs.Convolution(stride=2)
     assert set(lab.state()) == set(lab.state_names) <= set(lab.keys)
     sent = lab.get_state()
-    assert sent["stride"] == 2 and sent["pixels"] == lab.pixels
+    assert sent["stride"] == 2
+    assert sent["pixels"] == lab.pixels
     slider = IntSlider(min=1, max=4)
     link = jslink((slider, "value"), (lab, "stride"))
-    assert link.source[1] == "value" and link.target[0] is lab
+    assert link.source[1] == "value"
+    assert link.target[0] is lab
     lab.set_state({"stride": 3, "kernel": "laplacian"})  # what a message from the browser does
     assert (lab.stride, lab.kernel) == (3, "laplacian")
     lab.stride = 1
-    assert "stride=1" in repr(lab) and json.loads(parsed(lab.figure()).figures[0]["data-state"])["stride"] == 1
+    assert "stride=1" in repr(lab)
+    assert json.loads(parsed(lab.figure()).figures[0]["data-state"])["stride"] == 1
 
 
 @pytest.mark.parametrize(
@@ -166,4 +172,5 @@ def test_it_is_live_in_a_real_kernel(tmp_path):
     assert "stride=2" in data["text/plain"]
     state = client.widget_state[data[VIEW]["model_id"]]
     assert (state["stride"], state["kernel"], state["_model_module"]) == (3, "laplacian", "anywidget")
-    assert "export" in state["_esm"] and ".lab-app" in state["_css"]
+    assert "export" in state["_esm"]
+    assert ".lab-app" in state["_css"]
