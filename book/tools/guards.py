@@ -49,8 +49,6 @@ def _cell_problems(cell: nbformat.NotebookNode) -> list[str]:
     tags = set(cell.metadata.get("tags", []))
     if not cell.source.strip():
         found.append("an empty code cell. Delete it.")
-    elif cell.execution_count is None:
-        found.append("was never run, so nothing would be compared. Run: make execute")
     if len(cell.source.splitlines()) > LONGEST_CELL:
         found.append(f"has {len(cell.source.splitlines())} lines, more than {LONGEST_CELL}. Split it.")
     if tags & SKIPS:
@@ -66,6 +64,10 @@ def _cell_problems(cell: nbformat.NotebookNode) -> list[str]:
 
 def _chapter_problems(notebook: nbformat.NotebookNode, code: list[nbformat.NotebookNode]) -> list[str]:
     found = []
+    never_run = [cell.id for cell in code if cell.execution_count is None and cell.source.strip()]
+    if never_run:
+        shown = ", ".join(never_run[:5]) + (f" and {len(never_run) - 5} more" if len(never_run) > 5 else "")
+        found.append(f"never run, so nothing would be compared: {shown}. Run: make execute")
     lengths = [len(cell.source.splitlines()) for cell in code]
     if statistics.median(lengths) > MEDIAN_CELL:
         found.append(
@@ -76,7 +78,7 @@ def _chapter_problems(notebook: nbformat.NotebookNode, code: list[nbformat.Noteb
         found.append(f"{exempt} of {len(code)} cells are not compared; at most {IGNORED_SHARE:.0%} may be.")
     if not any(cell.outputs for cell in code if not ignored(cell)):
         found.append("no cell has an output, so nothing would be compared. Run: make execute")
-    elif all(cell.execution_count is not None for cell in code):
+    elif not never_run:
         tidy = copy.deepcopy(notebook)
         try:
             normalise(tidy)

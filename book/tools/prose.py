@@ -2,11 +2,11 @@
 
     python book/tools/prose.py [CHAPTER ...]
 
-What counts as a number: digits in text, tables, descriptions of figures, inline code and formulas, with thousands separators,
-decimals, percent, powers (10^6, 10⁻³, 2^{10}), fractions and units of size (M, million, kB, MiB ...); and words for
-numbers above twelve, or for any number before "times", "-fold" or "per cent". Smaller words ("two reasons") are
-language. Not numbers: names (ResNet-50, float32, 2-D), subscripts, indices in code, list markers, heading numbers, link
-targets, options of directives.
+What counts as a number: digits in text, tables, descriptions of figures, inline code and formulas, with thousands
+separators, decimals, percent, powers (10^6, 10⁻³, 2^{10}), fractions and units of size (M, million, kB, MiB ...); and
+words for numbers above twelve, or for any number before "times", "-fold" or "per cent". Smaller words ("two reasons")
+are language. Not numbers: names (ResNet-50, float32, 2-D), subscripts, indices in code, list markers, heading numbers,
+link targets, options of directives.
 
 What backs a number: a number that a compared cell prints (text, tables, formulas; not a picture), or a literal inside
 an `assert`. It must be the same number rounded to the digits that the prose gives, and within half a per cent. So 3.4
@@ -68,7 +68,7 @@ TEENS = ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", 
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 WORDS: dict[str, float] = {word: float(value) for value, word in enumerate(ONES + TEENS)}
 WORDS |= {word: 10.0 * value for value, word in enumerate(TENS, 2)}
-LARGE = {"dozen": 12.0, "hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+LARGE = {"hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _WORD = "|".join(sorted([*WORDS, *LARGE], key=len, reverse=True))
 WORD_NUMBER = re.compile(
     rf"(?<![\w-])(?:(?:an?|half a)\s+)?(?P<words>(?:{_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_WORD}))*)(?![\w])"
@@ -95,7 +95,8 @@ class Number:
         """Whether one of the values, rounded to the digits written here, is this number, and at most 0.5 % away."""
         values = list(values)
         for reading, half in self.readings:
-            allowed = min(half, CLOSENESS * abs(reading)) + 1e-9 * max(1e-9, abs(reading))
+            # A little less than half a unit: 111.5 is written 111 or 112 by chance, so it backs neither.
+            allowed = max(min(0.999999 * half, CLOSENESS * abs(reading)), 1e-9 * abs(reading), 1e-18)
             if any(abs(value - reading) <= allowed or abs(-value - reading) <= allowed < reading for value in values):
                 return True
         return bool(self.parts) and all(part.backed_by(values) for part in self.parts)
