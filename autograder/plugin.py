@@ -50,10 +50,8 @@ def configure(c: Config) -> None:
         c.ZipCollectApp.extractor_plugin = "autograder.plugin.Extractor"
     from autograder import validate
 
-    c.Validator.Execute.on_notebook_start = validate.on_notebook_start
-    c.Validator.Execute.on_cell_start = validate.on_cell_start
     c.Validator.Execute.on_cell_execute = validate.on_cell_execute
-    c.Validator.Execute.on_notebook_complete = validate.on_notebook_complete
+    c.Validator.Execute.on_cell_complete = validate.on_cell_complete
 
 
 # --- autograde -------------------------------------------------------------------------------------------------------
@@ -202,6 +200,8 @@ class Collect(ExchangeCollect):
     can change the directory until it is collected. An exchange that knows its users and keeps what it got does both.
     """
 
+    src_records: list[dict]  # nbgrader's, by init_src
+
     trust_claimed_time = Bool(
         False,
         help="Believe the students' own clocks (say, after the exchange was moved and the kernel's times are lost).",
@@ -223,7 +223,7 @@ class Collect(ExchangeCollect):
 
     def copy_files(self) -> None:
         """Collect; an entry of the inbox that is no directory is named and left alone."""
-        real = []
+        real: list[dict] = []
         for record in self.src_records:
             path = Path(self.inbound_path, record["filename"])
             if path.is_dir() and not path.is_symlink():
