@@ -1,0 +1,263 @@
+"""The run: a job in, a verdict out, student code on one side and the instructor's tests on the other.
+
+`Grader` keeps a warm parent process and grades one job at a time. It must never execute, import or unpickle anything
+that comes from a student, and must never return points that the judge did not give.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..model import CellOutput, Check, Job, Question, Result
+from . import sandbox
+from .asserts import declarations
+from .parent import ENVIRONMENT, job_message, receive, send
+from .wire import Channel, Closed, OutOfTime, WireError
+
+__all__ = ["Grader", "Untrusted", "capabilities", "declarations", "environment_hash"]
+
+GRACE = 1.0  # seconds a question may be over its limit before the judge itself is ended
+START = 120.0  # seconds the warm parent may take to load its libraries
+
+
+class Untrusted(RuntimeError):
+    """This machine cannot isolate student code, and nobody said that the code is trusted."""
+
+
+class Grader:
+    """Grades jobs, one at a time. A context manager.
+
+    trust: run without isolation where isolation is not to be had.
+    warm: modules that the parent loads once, for every submission; what a job's own instructor's cells import is added
+        when the job comes.
+    threads: of torch and the numerical libraries in each process. More than one makes results depend on the machine.
+
+    Not thread-safe, and not to be shared across a fork: one for each worker process. Raises Untrusted.
+    """
+
+    def __init__(self, *, trust: bool = False, warm: Sequence[str] = ("numpy", "torch"), threads: int = 1) -> None:
+        lacking = sandbox.missing()
+        if lacking and not trust:
+            raise Untrusted(
+                "student code cannot be isolated here: " + "; ".join(lacking) + ". Grade on a machine that can, or say "
+                "`trust=True` (`--trust`) if every submission comes from people you would give a shell on this machine."
+            )
+        self.isolated = not lacking
+        self.warm = list(dict.fromkeys(warm))
+        self.owner = os.getpid()
+        self.control, theirs = socket.socketpair()
+        package = str(Path(__file__).resolve().parents[2])
+        code = (
+            f"import sys; sys.path.insert(0, {package!r}); from autograder.run.parent import main; "
+            f"sys.path.remove({package!r}); main({theirs.fileno()}, {self.isolated})"
+        )
+        environment = {**ENVIRONMENT, **{name: str(threads) for name in ENVIRONMENT if name.endswith("_THREADS")}}
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-c", code], env=environment, cwd="/", pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self.control.settimeout(START)
+        try:
+            message, _ = receive(self.control)
+            if message[0] != "ready":
+                raise RuntimeError(f"the grading process did not start: {message[1]}")
+            self._warm(self.warm)
+        except BaseException:
+            self.close()
+            raise
+
+    def _warm(self, names: list[str]) -> None:
+        send(self.control, ["warm", names])
+        (_, missing), _ = receive(self.control)
+        if missing:
+            raise RuntimeError(f"the grading process cannot import {', '.join(missing)}")
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the warm parent and with it everything it has forked."""
+        if os.getpid() != self.owner:
+            return
+        self.control.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    # ------------------------------------------------------------------------------------ grading
+
+    def grade(self, job: Job) -> Result:
+        """The verdict on `job`. Nothing that a student's code does makes this raise."""
+        started = time.monotonic()
+        skip: set[int] = set()
+        result: Result | None = None
+        while result is None:
+            attempt = _Attempt(self, job, skip, started)
+            try:
+                result, stuck = attempt.run()
+            finally:
+                attempt.close()
+            if result is None:
+                if stuck is None or stuck in skip:
+                    result = self._without_verdict(job, "the judge ended without a verdict: " + attempt.reason)
+                else:
+                    skip.add(stuck)
+        result.environment = environment_hash()
+        result.seconds = round(time.monotonic() - started, 4)
+        return result
+
+    def _without_verdict(self, job: Job, why: str) -> Result:
+        questions = [
+            Question(c.grade_id, 0.0, float(c.points), [], why) for c in job.cells if c.side == "judge" and c.grade_id
+        ]
+        return Result(job.assignment, job.student, job.notebook, "not gradable", why, questions)
+
+    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> tuple[int, int]:
+        """A child of the warm parent: its process id there, and a file that ends it."""
+        send(self.control, ["fork", role, settings], fds)
+        (kind, pid), handles = receive(self.control)
+        if kind != "forked":
+            raise RuntimeError(f"the grading process cannot fork: {pid}")
+        return pid, handles[0] if handles else -1
+
+
+class _Attempt:
+    """One judge and its students, from the start to a verdict or to the judge's end."""
+
+    def __init__(self, grader: Grader, job: Job, skip: set[int], started: float) -> None:
+        self.grader = grader
+        self.job = job
+        self.skip = skip
+        self.reason = ""
+        self.student: tuple[int, int] | None = None
+        self.memory_mb = max([job.limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
+        end, theirs = socket.socketpair()
+        self.descriptors, their_descriptors = socket.socketpair()
+        self.channel = Channel(end)
+        with theirs, their_descriptors:
+            self.judge = grader.fork("judge", self.settings(), [theirs.fileno(), their_descriptors.fileno()])
+        self.hard = started + job.limits.submission_seconds + 10 * GRACE
+        self.deadline = self.hard
+        self.position: int | None = None
+
+    def settings(self) -> dict[str, Any]:
+        return {**vars(self.job.limits), "memory_mb": self.memory_mb}
+
+    def run(self) -> tuple[Result | None, int | None]:
+        """The result, or None and the question at which the judge ended."""
+        structure, buffers = job_message(self.job)
+        try:
+            self.channel.send([structure, sorted(self.skip), self.memory_mb], buffers)
+            while True:
+                message, _ = self.channel.receive(min(self.deadline, self.hard))
+                kind = message[0]
+                if kind == "result":
+                    return _result(message[1], self.job), None
+                if kind == "cell":
+                    self.position = message[1] if message[1] >= 0 else None
+                    self.deadline = time.monotonic() + message[2] + GRACE
+                elif kind == "student":
+                    self.new_student()
+                elif kind == "why":
+                    self.channel.send([""])
+                elif kind == "broken":
+                    self.reason = message[1]
+                    return None, self.position
+                else:
+                    raise WireError("a message of no kind")
+        except OutOfTime:
+            self.reason = "it ran too long"
+        except (Closed, WireError, TypeError, ValueError, KeyError, IndexError) as error:
+            self.reason = f"it stopped ({type(error).__name__})"
+        return None, self.position
+
+    def new_student(self) -> None:
+        self.end_student()
+        ours, theirs = socket.socketpair()
+        outputs = [os.pipe(), os.pipe()]
+        with ours, theirs:
+            self.student = self.grader.fork(
+                "student", self.settings(), [theirs.fileno(), *(write for _, write in outputs)]
+            )
+            self.channel.send(["student"])
+            socket.send_fds(self.descriptors, [b"s"], [ours.fileno(), *(read for read, _ in outputs)])
+        for pair in outputs:
+            for fd in pair:
+                os.close(fd)
+
+    def end_student(self) -> None:
+        if self.student is not None:
+            _end(self.student)
+            self.student = None
+
+    def close(self) -> None:
+        self.end_student()
+        _end(self.judge)
+        self.channel.close()
+        self.descriptors.close()
+
+
+def _end(child: tuple[int, int]) -> None:
+    """Kill a child of the warm parent."""
+    pid, handle = child
+    if handle >= 0:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _result(data: dict[str, Any], job: Job) -> Result:
+    """The judge's result, rebuilt from data. Raises TypeError, ValueError or KeyError if it is none."""
+    tests = [cell for cell in job.cells if cell.side == "judge" and cell.grade_id is not None]
+    questions = []
+    for item, cell in zip(data["questions"], tests, strict=True):
+        checks = [Check(**check) for check in item.pop("checks")]
+        question = Question(**item, checks=checks)
+        if question.grade_id != cell.grade_id or not 0 <= question.points <= max(0.0, float(cell.points)):
+            raise ValueError("a verdict on another question")
+        questions.append(question)
+    outputs = [CellOutput(**output) for output in data["outputs"]]
+    return Result(job.assignment, job.student, job.notebook, "graded", "", questions, outputs)
+
+
+# ---------------------------------------------------------------------------------------------------- what this is
+
+
+def capabilities() -> dict[str, bool | str]:
+    """What this machine offers for isolation."""
+    return {"platform": platform.platform(), "missing": "; ".join(sandbox.missing())}
+
+
+@functools.cache
+def environment_hash() -> str:
+    """A name for everything that a verdict can depend on: the interpreter, the installed packages, this engine."""
+    digest = hashlib.sha256()
+    digest.update(f"{sys.version} {platform.machine()} {platform.system()}".encode())
+    packages = sorted({f"{d.name}=={d.version}" for d in importlib.metadata.distributions()})
+    digest.update("\n".join(packages).encode())
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), here.parent / "model.py"]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,267 @@
+"""The warm parent: a process that has the libraries loaded and forks one child for each side of each submission.
+
+It is a fresh interpreter, started with an environment of constants; it imports what notebooks import, takes one dummy
+training step so that the libraries' lazy parts are loaded too, and then only forks. It must never hold a test, a
+solution, a student's code or a secret, because every student's process begins as a copy of its memory: jobs go from the
+grader to the judge's process directly and pass this one by.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import types
+from typing import Any
+
+import msgpack
+
+from ..model import Cell, Job, Limits, Note
+
+_LENGTH = struct.Struct(">I")
+# The whole environment of every process this engine starts.
+ENVIRONMENT = {
+    "HOME": "/tmp/home",
+    "TMPDIR": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the order of a set must not depend on the process
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+# ---------------------------------------------------------------------------------------------------- messages
+
+
+def send(end: socket.socket, message: Any, fds: list[int] | None = None) -> None:
+    """One message of the grader to the warm parent or back, with open files."""
+    body = msgpack.packb(message, use_bin_type=True)
+    data = _LENGTH.pack(len(body)) + body
+    sent = socket.send_fds(end, [data], fds or [])
+    if sent < len(data):
+        end.sendall(data[sent:])
+
+
+def receive(end: socket.socket, most: int = 8) -> tuple[Any, list[int]]:
+    """The next message and its open files. Raises EOFError when the other side is gone."""
+    data, fds, _, _ = socket.recv_fds(end, _LENGTH.size, most)
+    while len(data) < _LENGTH.size:
+        part = end.recv(_LENGTH.size - len(data)) if data else b""
+        if not part:
+            raise EOFError("the warm parent is gone")
+        data += part
+    (length,) = _LENGTH.unpack(data)
+    body = bytearray()
+    while len(body) < length:
+        part = end.recv(length - len(body))
+        if not part:
+            raise EOFError("the warm parent is gone")
+        body += part
+    return msgpack.unpackb(bytes(body), raw=False), fds
+
+
+def job_message(job: Job) -> tuple[list[Any], list[bytes]]:
+    """A job as a structure and raw buffers for the judge."""
+    buffers: list[bytes] = []
+
+    def files(group: dict[str, bytes]) -> list[Any]:
+        out = []
+        for name, data in group.items():
+            out.append([name, len(data)])
+            buffers.append(data)
+        return out
+
+    cells = [
+        [
+            c.source, c.side, c.grade_id, float(c.points), list(c.hidden_lines), c.seconds, c.hint, c.link, c.memory_mb,
+            c.partial, list(c.imports), list(c.provides),
+        ]
+        for c in job.cells
+    ]  # fmt: skip
+    notes = [[note.text, note.grade_id] for note in job.notes]
+    seed = job.seed.to_bytes((job.seed.bit_length() + 15) // 8, "big", signed=True)
+    structure = [
+        job.assignment, job.student, job.notebook, cells, files(job.files), files(job.student_files), notes,
+        vars(job.limits), seed,
+    ]  # fmt: skip
+    return structure, buffers
+
+
+def job_of(structure: list[Any], raw: memoryview) -> Job:
+    """The inverse of `job_message`."""
+    assignment, student, notebook, cells, files, student_files, notes, limits, seed = structure
+    position = 0
+
+    def group(names: list[Any]) -> dict[str, bytes]:
+        nonlocal position
+        out = {}
+        for name, length in names:
+            out[name] = bytes(raw[position : position + length])
+            position += length
+        return out
+
+    return Job(
+        assignment, student, notebook,
+        tuple(Cell(c[0], c[1], c[2], c[3], tuple(c[4]), c[5], c[6], c[7], c[8], c[9], tuple(c[10]), tuple(c[11]))
+              for c in cells),
+        group(files), group(student_files), tuple(Note(*note) for note in notes), Limits(**limits),
+        int.from_bytes(seed, "big", signed=True),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- the process
+
+
+def warm(names: list[str]) -> list[str]:
+    """Import modules, and have torch do once what it only loads when it is first needed. Returns what failed."""
+    missing = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            missing.append(f"{name} ({type(error).__name__}: {error})")
+    torch = sys.modules.get("torch")
+    if torch is not None and "torch" in names:
+        torch.set_num_threads(1)
+        with contextlib.suppress(RuntimeError):
+            torch.set_num_interop_threads(1)
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+            torch.nn.Flatten(), torch.nn.Linear(18, 2),
+        )  # fmt: skip
+        for optimizer in (torch.optim.SGD(net.parameters(), 0.1), torch.optim.Adam(net.parameters())):
+            loss = torch.nn.functional.cross_entropy(net(torch.zeros(2, 1, 8, 8)), torch.tensor([0, 1]))
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    return missing
+
+
+def settle() -> None:
+    """Make forking cheap: no garbage to collect later, memory in large pages where the kernel knows how."""
+    gc.collect()
+    gc.freeze()
+    from . import sandbox
+
+    sandbox.collapse()
+
+
+def standard_files(null: int, out: int, err: int) -> None:
+    """The three standard files of a child, and Python's text files over them."""
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.BufferedWriter(io.FileIO(fd, "w", closefd=False))
+        setattr(sys, name, io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", line_buffering=True))
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+class Parent:
+    """The loop that serves the grader."""
+
+    def __init__(self, control: socket.socket, isolated: bool) -> None:
+        self.control = control
+        self.isolated = isolated
+        self.null = os.open(os.devnull, os.O_RDWR)
+
+    def serve(self) -> None:
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        while True:
+            poll.poll()
+            try:
+                message, fds = receive(self.control)
+            except (EOFError, OSError):
+                return
+            self.reap()
+            kind, *rest = message
+            if kind == "warm":
+                missing = warm(rest[0])
+                settle()
+                send(self.control, ["warm", missing])
+            elif kind == "fork":
+                self.fork(rest[0], rest[1], fds)
+            for fd in fds:
+                os.close(fd)
+
+    def reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> None:
+        from . import sandbox
+
+        pid = sandbox.fork() if self.isolated else os.fork()
+        if pid == 0:
+            try:
+                self.child(role, settings, fds)
+            finally:
+                os._exit(1)
+        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        send(self.control, ["forked", pid], [handle] if handle >= 0 else [])
+        if handle >= 0:
+            os.close(handle)
+
+    def child(self, role: str, settings: dict[str, Any], fds: list[int]) -> None:
+        from . import sandbox
+        from .wire import Channel
+
+        self.control.close()
+        signal.set_wakeup_fd(-1)
+        student = role == "student"
+        line = socket.socket(fileno=os.dup(fds[0]))
+        other = None if student else socket.socket(fileno=os.dup(fds[1]))
+        standard_files(self.null, *(fds[1:] if student else (self.null, self.null)))
+        keep = {line.fileno(), *(() if other is None else (other.fileno(),))}
+        sandbox.close_all_but(keep)
+        channel = Channel(line)
+        try:
+            if self.isolated:
+                sandbox.enter(student, settings)
+            else:
+                sandbox.enter_trusted(student, settings)
+        except OSError as error:
+            channel.send(["broken", f"the sandbox could not be built: {error}"])
+            os._exit(1)
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        if student:
+            from . import student as student_side
+
+            student_side.main(channel)
+        else:
+            from . import judge
+
+            assert other is not None
+            judge.main(channel, other)
+
+
+def main(fd: int, isolated: bool) -> None:
+    """Serve the grader that holds the other end of `fd`, until it is gone. Never returns."""
+    control = socket.socket(fileno=fd)
+    try:
+        from . import sandbox
+
+        if isolated:
+            sandbox.prepare(control)
+        from . import judge, student  # noqa: F401  (children find them loaded)
+
+        send(control, ["ready", os.getpid()])
+        Parent(control, isolated).serve()
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            send(control, ["failed", f"{type(error).__name__}: {error}"])
+    finally:
+        os._exit(0)
