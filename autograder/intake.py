@@ -453,7 +453,7 @@ def received(directory: Path | str, warn: Callable[[str], None] = lambda text: N
         try:
             with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 text = file.read(101)
-            claimed = text.decode("utf-8", "replace").strip()
+            claimed = text.decode("utf-8", "replace").strip() if len(text) <= 100 else "too long"
             if not claimed:
                 return None
         except OSError:
