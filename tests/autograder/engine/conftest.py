@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import courses
 import pytest
 
 
@@ -74,3 +75,18 @@ def database(request, tmp_path) -> Iterator[str]:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     yield address.format(name=name)
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory) -> Path:
+    """A course whose assignment has been released, to be copied."""
+    root = tmp_path_factory.mktemp("released") / "course"
+    courses.write_source(root, courses.source_notebook())
+    courses.release(root)
+    return root
+
+
+@pytest.fixture
+def course(released, tmp_path) -> Path:
+    """The root of a course of this test's own."""
+    return Path(shutil.copytree(released, tmp_path / "course"))
