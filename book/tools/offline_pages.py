@@ -29,6 +29,9 @@ ICON_USE = re.compile(r"\bfa-([a-z0-9-]+)")
 # The theme loads the whole search index on every page, and only its search page uses it.
 SEARCH_SCRIPT = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
+# Browsers may break a line between a formula and the comma after it.
+GLUED = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>)([,.;:!?)]+)')
+
 # What axe-core finds wrong in the theme's and Sphinx's own markup, and what puts it right.
 REPAIRS = (
     # A list whose children are no list items, and a role that ARIA 1.3 gave up.
@@ -72,6 +75,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         text = ICON_SCRIPT.sub("", page.read_text(encoding="utf-8"))
         for wrong, right in REPAIRS:
             text = wrong.sub(right, text)
+        text = GLUED.sub(r'<span class="math-glue">\1\2</span>', text)
         page.write_text(text if page.name == "search.html" else SEARCH_SCRIPT.sub("", text), encoding="utf-8")
     prune_icons(site / "_static", pages)
     for pattern in UNUSED:
