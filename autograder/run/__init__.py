@@ -49,22 +49,31 @@ class Grader:
     """
 
     def __init__(self, *, trust: bool = False, warm: Sequence[str] = ("numpy", "torch"), threads: int = 1) -> None:
-        lacking = sandbox.missing()
-        if lacking and not trust:
-            raise Untrusted(
-                "student code cannot be isolated here: " + "; ".join(lacking) + ". Grade on a machine that can, or say "
-                "`trust=True` (`--trust`) if every submission comes from people you would give a shell on this machine."
-            )
-        self.isolated = not lacking
         self.warm = list(dict.fromkeys(warm))
+        self.threads = threads
         self.owner = os.getpid()
+        self.libraries: tuple[str, ...] = ()
+        try:
+            self._start(isolated=True)
+        except sandbox.Refused as refused:
+            if not trust:
+                raise Untrusted(
+                    f"student code cannot be isolated here: {refused.strerror}. Grade on a machine that can, or say "
+                    "`trust=True` (`--trust`) if all submissions come from people who may have a shell on this machine."
+                ) from None
+            self._start(isolated=False)
+
+    def _start(self, isolated: bool) -> None:
+        if isolated and not sandbox.LINUX:
+            raise sandbox.Refused(0, f"{platform.system()} has no namespaces and no seccomp; Linux does")
+        self.isolated = isolated
         self.control, theirs = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         code = (
             f"import sys; sys.path.insert(0, {package!r}); from autograder.run.parent import main; "
-            f"sys.path.remove({package!r}); main({theirs.fileno()}, {self.isolated})"
+            f"sys.path.remove({package!r}); main({theirs.fileno()}, {isolated}, {self.libraries!r})"
         )
-        environment = {**ENVIRONMENT, **{name: str(threads) for name in ENVIRONMENT if name.endswith("_THREADS")}}
+        environment = {**ENVIRONMENT, **{n: str(self.threads) for n in ENVIRONMENT if n.endswith("_THREADS")}}
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-c", code], env=environment, cwd="/", pass_fds=[theirs.fileno()],
@@ -72,9 +81,15 @@ class Grader:
             )  # fmt: skip
         self.control.settimeout(START)
         try:
-            message, _ = receive(self.control)
-            if message[0] != "ready":
-                raise RuntimeError(f"the grading process did not start: {message[1]}")
+            kind, about = receive(self.control)[0]
+            if kind == "map":
+                sandbox.write_outer_map(self.process.pid, about)
+                send(self.control, ["mapped"])
+                kind, about = receive(self.control)[0]
+            if kind == "refused":
+                raise sandbox.Refused(0, about)
+            if kind != "ready":
+                raise RuntimeError(f"the grading process did not start: {about}")
             self._warm(self.warm)
         except BaseException:
             self.close()
@@ -82,9 +97,10 @@ class Grader:
 
     def _warm(self, names: list[str]) -> None:
         send(self.control, ["warm", names])
-        (_, missing), _ = receive(self.control)
-        if missing:
-            raise RuntimeError(f"the grading process cannot import {', '.join(missing)}")
+        (kind, missing), _ = receive(self.control)
+        if kind != "warm" or missing:
+            missing = missing if isinstance(missing, list) else [missing]
+            raise RuntimeError(f"the grading process cannot load {', '.join(missing)}")
 
     def __enter__(self) -> Grader:
         return self

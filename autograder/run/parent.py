@@ -165,7 +165,7 @@ def standard_files(null: int, out: int, err: int) -> None:
     for fd, name in ((1, "stdout"), (2, "stderr")):
         raw = io.BufferedWriter(io.FileIO(fd, "w", closefd=False))
         setattr(sys, name, io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", line_buffering=True))
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc,assignment]
 
 
 class Parent:
@@ -248,20 +248,21 @@ class Parent:
             judge.main(channel, other)
 
 
-def main(fd: int, isolated: bool) -> None:
+def main(fd: int, isolated: bool, libraries: tuple[str, ...] = ()) -> None:
     """Serve the grader that holds the other end of `fd`, until it is gone. Never returns."""
     control = socket.socket(fileno=fd)
-    try:
-        from . import sandbox
+    from . import sandbox
 
+    try:
         if isolated:
-            sandbox.prepare(control)
+            sandbox.prepare(control, libraries)
         from . import judge, student  # noqa: F401  (children find them loaded)
 
         send(control, ["ready", os.getpid()])
         Parent(control, isolated).serve()
     except BaseException as error:
+        refused = isinstance(error, sandbox.Refused)
         with contextlib.suppress(BaseException):
-            send(control, ["failed", f"{type(error).__name__}: {error}"])
+            send(control, ["refused" if refused else "failed", f"{type(error).__name__}: {error}"])
     finally:
         os._exit(0)
