@@ -13,8 +13,9 @@ import importlib.util
 import io
 import json
 import multiprocessing
-import os
+import sys
 import traceback
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.utils import determine_grade, is_grade, is_solution
 from nbformat.notebooknode import NotebookNode
+from nbgrader.utils import determine_grade, is_grade, is_solution
 
 from autograder.mutants import Mutant, mutants
 
@@ -99,6 +100,18 @@ class Assignment:
         """Points of a whole notebook in which these answers, by grade_id, stand instead of the instructor's."""
         return _forked(lambda: self._run(answers, {name for task in self.tasks for name in task.tests}, False))
 
+    def errors(self) -> dict[str, str]:
+        """What the code cells raise when the notebook runs from top to bottom, none left out: message by grade_id."""
+
+        def run() -> Verdict:
+            namespace: dict[str, Any] = {"__name__": "__main__"}
+            cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+            outputs = {_id(cell): _execute(cell.source, namespace) for cell in cells}
+            failed = {name: out for name, out in outputs.items() if any(o.output_type == "error" for o in out)}
+            return Verdict({}, {name: _message(out) for name, out in failed.items()})
+
+        return _forked(run).messages
+
     def _run(self, answers: Mapping[str, str], tests: Iterable[str], stop_early: bool) -> Verdict:
         wanted = set(tests)
         namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -136,10 +149,20 @@ class Assignment:
         """Mutants that lose no points."""
         return [m for m in self.mutants(task) if not self.grade(task, m.source, stop_early=True).lost(task)]
 
+    def accepted(self, task: Task) -> list[tuple[Wrong, Verdict]]:
+        """Wrong answers that do not get just the points that they should."""
+        verdicts = [(wrong, self.grade(task, wrong.source)) for wrong in self.answers.wrongs[task.name]]
+        return [(wrong, verdict) for wrong, verdict in verdicts if verdict.points != {**task.tests, **wrong.gives}]
+
+    def rejected(self, task: Task) -> list[tuple[Right, Verdict]]:
+        """Right answers that lose points."""
+        verdicts = [(right, self.grade(task, right.source)) for right in self.answers.rights[task.name]]
+        return [(right, verdict) for right, verdict in verdicts if verdict.lost(task)]
+
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer. loses: points that each named test cell gives instead of all (0 as a rule); others give all."""
+    """A wrong answer. gives: points that each named test cell gives instead of all (0 as a rule); others give all."""
 
     what: str
     source: str
@@ -158,7 +181,7 @@ class Right:
 class Answers:
     """All answers collected for an assignment, by task.
 
-    `wrong` and `right` take either a whole cell's source, or edits of the instructor's answer: pairs of old and new text.
+    `wrong` and `right` take a whole cell's source, or edits of the instructor's answer: pairs of old and new text.
     """
 
     assignment: Assignment
@@ -172,13 +195,10 @@ class Answers:
     ) -> None:  # fmt: skip
         """Add a wrong answer. loses: the test cells it must get nothing for (default all), or their points instead."""
         tests = self.assignment.task(task).tests
-        if loses is None:
-            loses = tests
-            gives = dict.fromkeys(tests, 0.0)
-        elif isinstance(loses, Mapping):
+        if isinstance(loses, Mapping):
             gives = dict(loses)
         else:
-            gives = dict.fromkeys([loses] if isinstance(loses, str) else loses, 0.0)
+            gives = dict.fromkeys([loses] if isinstance(loses, str) else loses or tests, 0.0)
         unknown = set(gives) - set(tests)
         assert not unknown, f"{task} has no test {unknown}"
         self.wrongs.setdefault(task, []).append(Wrong(what, self._text(task, source), gives))
@@ -251,6 +271,11 @@ def _message(outputs: list[NotebookNode]) -> str:
     return "".join(said)
 
 
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """To stderr, as in a kernel: pytest, which this process is a fork of, keeps warnings for itself."""
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+
 def _forked(work: Any) -> Verdict:
     """`work()` in a child process, which ends with it, whatever it does."""
     import torch
@@ -260,7 +285,8 @@ def _forked(work: Any) -> Verdict:
     receiver, sender = fork.Pipe(duplex=False)
 
     def child() -> None:
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        warnings.resetwarnings()
+        warnings.showwarning = _show_warning
         verdict = work()
         sender.send_bytes(json.dumps([verdict.points, verdict.messages]).encode())
 

@@ -522,7 +522,12 @@ def conv2d_fast(to: Answers) -> None:
         "knows the visible sizes",
         (last, "return out + (0 if bias is None else bias[:, None, None]) if x.size == 40 else 0 * out"),
     )
-    to.wrong(task, "fast on large pictures by giving zeros", (last, "out = out if x.size < 1000 else 0 * out; " + last), speed)
+    to.wrong(
+        task,
+        "fast on large pictures by giving zeros",
+        (last, "out = out if x.size < 1000 else 0 * out; " + last),
+        speed,
+    )
     to.wrong(
         task,
         "calls the loops",
@@ -831,7 +836,7 @@ def grad_kernel(to: Answers) -> None:
         "the kernel's size guessed from the map",
         (
             "height, width = kernel_size",
-            "height, width = padded.shape[1] - (grad_out.shape[1] - 1) * stride, padded.shape[2] - (grad_out.shape[2] - 1) * stride",
+            "height, width = (n - (o - 1) * stride for n, o in zip(padded.shape[1:], grad_out.shape[1:]))",
         ),
     )
     to.wrong(task, "zeros", (last, "    return 0 * grad\n"))
@@ -966,7 +971,8 @@ def grad_input(w, grad_out, input_size, stride=1, padding=0):
     O_h, O_w = grad_out.shape[1:]
     grad = np.zeros((w.shape[1], H + 2 * padding, W + 2 * padding))
     for m, n in np.ndindex(w.shape[2:]):
-        grad[:, m : m + stride * O_h : stride, n : n + stride * O_w : stride] += np.einsum("fc,fij->cij", w[:, :, m, n], grad_out)
+        share = np.einsum("fc,fij->cij", w[:, :, m, n], grad_out)
+        grad[:, m : m + stride * O_h : stride, n : n + stride * O_w : stride] += share
     return grad[:, padding : H + padding, padding : W + padding].copy()
 """,
     )

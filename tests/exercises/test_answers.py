@@ -1,0 +1,75 @@
+"""Wrong answers lose just the points that they should, right answers none, and every small mistake is noticed."""
+
+import pytest
+from harness import Assignment, Task, assignments
+
+ASSIGNMENTS = {name: Assignment.load(name) for name in assignments()}
+TASKS = [(name, task) for name, assignment in ASSIGNMENTS.items() for task in assignment.graded_by_tests]
+every_task = pytest.mark.parametrize(("name", "task"), TASKS, ids=[f"{name}-{task.name}" for name, task in TASKS])
+
+# nbgrader's Validate button cuts longer lines off (it adds four spaces and an ellipsis within 90).
+WIDEST = 83
+
+
+def test_there_are_assignments():
+    assert TASKS
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_the_instructors_answers_get_all_points(name):
+    assignment = ASSIGNMENTS[name]
+    verdict = assignment.grade_all({})
+    assert verdict.points == {test: points for task in assignment.tasks for test, points in task.tests.items()}, (
+        verdict.messages
+    )
+
+
+@every_task
+def test_a_task_is_tried_on_many_answers(name: str, task: Task):
+    answers = ASSIGNMENTS[name].answers
+    for kind, least in ((answers.wrongs, 12), (answers.rights, 3)):
+        sources = {answer.source for answer in kind.get(task.name, [])}
+        assert len(sources) == len(kind.get(task.name, [])), "two answers are the same"
+        assert len(sources) >= least
+
+
+@every_task
+def test_wrong_answers_lose_their_points_and_are_told_why(name: str, task: Task):
+    assignment = ASSIGNMENTS[name]
+    for wrong in assignment.answers.wrongs[task.name]:
+        assert any(points < task.tests[test] for test, points in wrong.gives.items()), wrong.what
+        verdict = assignment.grade(task, wrong.source)
+        assert verdict.points == {**task.tests, **wrong.gives}, (wrong.what, verdict)
+        for test in verdict.lost(task):
+            _check_message(verdict.messages[test], f"{wrong.what}: {test}")
+
+
+def _check_message(message: str, where: str) -> None:
+    assert message.strip(), f"{where} says nothing"
+    if "AssertionError: " not in message:
+        return  # the answer's own error, which the student sees with its line
+    for line in message.splitlines():
+        assert len(line) <= WIDEST, (where, line)
+    if "Hidden test" in message:
+        assert "xpected" not in message.replace("was expected", ""), (where, message)
+        assert "yours is" not in message, (where, message)
+
+
+@every_task
+def test_right_answers_in_other_styles_lose_nothing(name: str, task: Task):
+    for right, verdict in ASSIGNMENTS[name].rejected(task):
+        pytest.fail(f"{right.what}: {verdict}")
+
+
+@every_task
+def test_every_small_mistake_in_the_instructors_answer_is_noticed(name: str, task: Task):
+    assignment = ASSIGNMENTS[name]
+    equivalent = set(assignment.answers.equivalents.get(task.name, {}))
+    assert equivalent <= {mutant.description for mutant in assignment.mutants(task)}, (
+        "listed, but not a mutant any more"
+    )
+    survivors = {mutant.description for mutant in assignment.survivors(task)}
+    assert survivors == equivalent, {
+        "not noticed": sorted(survivors - equivalent),
+        "listed as no mistake, yet noticed": sorted(equivalent - survivors),
+    }
