@@ -199,6 +199,7 @@ class Recorder(LoggingConfigurable):
         for notebook in assignment.notebooks:
             if notebook.id not in entries:
                 entries[notebook.id] = SubmittedNotebook(notebook=notebook, assignment=submission)
+                self.session.add(entries[notebook.id])
             _complete(entries[notebook.id], notebook)
         self.session.flush()
         return next(entries[notebook.id] for notebook in assignment.notebooks if notebook.name == result.notebook)
