@@ -146,7 +146,8 @@ def _given(
         released = "\n".join(line for number, line in enumerate(source.split("\n")) if number not in hidden)
     options = dict(cell.metadata.get("autograder", {}))
     _check_options(grade_id or f"cell {index + 1}", options)
-    imports, provides = (), ()
+    imports: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
     if cell.cell_type == "code" and (role == "answer" or options.get("student")):
         imports, provides = _declared(solution, released)
     return Given(
@@ -313,7 +314,7 @@ def _found(index: int, cell: dict) -> Found:
     cell_id = cell.get("id")
     return Found(
         index=index,
-        kind=kind if kind in {"code", "markdown"} else "raw",
+        kind=kind if kind in ("code", "markdown") else "raw",
         source=source,
         grade_id=grade_id if isinstance(grade_id, str) else None,
         cell_id=cell_id if isinstance(cell_id, str) and 0 < len(cell_id) <= 64 else None,

@@ -92,7 +92,7 @@ def notebook(*cells: NotebookNode) -> NotebookNode:
 def source_notebook() -> NotebookNode:
     """The instructor's notebook."""
     tests = {"grade": True, "locked": True}
-    return notebook(
+    made = notebook(
         text("# Numbers\n\nTwo functions to write."),
         code("import math\nrate = 0.1"),
         code(HELPER, "helper", locked=True),
@@ -107,7 +107,10 @@ def source_notebook() -> NotebookNode:
         code("# BEGIN SOLUTION\nprint(square(3))\n# END SOLUTION", "show", solution=True, grade=True, points=4),
         text("Because.", "why", solution=True, grade=True, points=5),
         text(TASK, "draw", locked=True, task=True, points=3),
-    )  # fmt: skip
+    )
+    for number, cell in enumerate(made.cells):
+        cell.id = f"given-{number:02}"
+    return made
 
 
 RIGHT = {
