@@ -29,6 +29,12 @@ ICON_USE = re.compile(r"\bfa-([a-z0-9-]+)")
 # The theme loads the whole search index on every page, and only its search page uses it.
 SEARCH_SCRIPT = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
+# myst-nb loads MathJax on every page; a page without a formula does without.
+MATHJAX_SCRIPT = re.compile(
+    r"\s*<script>window\.MathJax = .*?</script>|\s*<script[^>]*mathjax/tex-chtml\.js[^>]*></script>"
+)
+FORMULA = re.compile(r'class="[^"]*\bmath\b|class="[^"]*\btext_latex\b')
+
 # Browsers may break a line between a formula and the comma after it.
 GLUED = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>)([,.;:!?)]+)')
 
@@ -75,6 +81,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         text = ICON_SCRIPT.sub("", page.read_text(encoding="utf-8"))
         for wrong, right in REPAIRS:
             text = wrong.sub(right, text)
+        if not FORMULA.search(text):
+            text = MATHJAX_SCRIPT.sub("", text)
         text = GLUED.sub(r'<span class="math-glue">\1\2</span>', text)
         page.write_text(text if page.name == "search.html" else SEARCH_SCRIPT.sub("", text), encoding="utf-8")
     prune_icons(site / "_static", pages)

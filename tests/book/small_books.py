@@ -58,5 +58,6 @@ def make_small_book(root: Path) -> Path:
     data = {"text/html": lab, "text/plain": "Still()"}
     notebook.cells[1].outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
     notebook.cells[1].execution_count = 1
+    notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     nbformat.write(notebook, chapter)
     return root
