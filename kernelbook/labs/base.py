@@ -127,4 +127,4 @@ class Lab(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle
-        return {**data, "text/plain": repr(self), "text/html": self.figure()}, metadata
+        return {**data, "text/html": self.figure()}, metadata

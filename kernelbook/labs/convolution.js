@@ -4,7 +4,7 @@
  * compute() and products() are the mathematics and know nothing of the page; render() draws them with native controls.
  */
 import { GeometryError, PADDING_MODES, conv2d, geometry } from "./lib/conv.js";
-import { choice, field, fill, html, say, set, slider, svg, uniqueId } from "./lib/dom.js";
+import { choice, field, fill, html, root, say, set, slider, svg, uniqueId } from "./lib/dom.js";
 import { by, factor, number, plural } from "./lib/format.js";
 import {
   CELL,
@@ -606,7 +606,7 @@ export function render({ model, el }) {
     kernelNote,
     tools,
   );
-  el.classList.add("lab-app", "lab-convolution");
+  root(el, "lab-convolution");
   fill(
     el,
     html("div", { class: "lab-try" }, experiments.field, lesson),

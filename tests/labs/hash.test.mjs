@@ -63,6 +63,7 @@ test("a link that a mailer has escaped still works", () => {
 });
 
 test("junk changes nothing", () => {
+  assert.deepEqual(decodeState("nonsense:1;__proto__:1;toString:1;constructor:1", DEFAULTS), {});
   const junk = [
     "stride:9",
     "stride:1.5",

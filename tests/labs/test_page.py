@@ -51,6 +51,7 @@ def shown_output(page, index=0):
     size = page.locator(".lab-title b").nth(index).inner_text()
     rows, columns = map(int, size.split(" × "))
     texts = page.locator(".lab-output").nth(index).locator(".lab-numbers text").all_text_contents()
+    assert "-" not in "".join(texts), "a hyphen where a minus sign belongs"
     return np.array([float(t.replace("−", "-") or "nan") for t in texts]).reshape(rows, columns)
 
 
@@ -94,6 +95,7 @@ def test_a_photographs_numbers_are_there_as_text(lab_page):
     page = lab_page(lab)
     page.get_by_text("The numbers as tables").click()
     table = page.get_by_role("table", name="Output").locator("tbody tr")
+    table.first.wait_for()
     rows = [[float(c.replace("−", "-")) for c in row.locator("td").all_text_contents()] for row in table.all()]
     np.testing.assert_array_equal(rows, lab.output())
 

@@ -52,6 +52,15 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * Make `el` the root of a lab. JupyterLab must not take the lab's keys for its own: digits there turn cells to headings.
+ * @param {HTMLElement} el @param {string} className
+ */
+export function root(el, className) {
+  el.classList.add("lab-app", className);
+  return set(el, { "data-lm-suppress-shortcuts": "true" });
+}
+
 let serial = 0;
 /** An id that no other element of the page has. @param {string} stem */
 export const uniqueId = (stem) => `lab-${stem}-${++serial}-id`;
