@@ -1,0 +1,17 @@
+"""nbgrader for the instructor's side: the course's own nbgrader_config.py, with the classroom's directories added."""
+
+import os
+from pathlib import Path
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+
+state = Path(os.environ.get("CLASSROOM") or Path(__file__).resolve().parents[2] / ".classroom")
+# The classroom's course directory links to the real one, which holds the configuration and the instructor notebooks.
+load_subconfig(str((state / "course" / "solutions").resolve().parent / "nbgrader_config.py"))  # type: ignore[name-defined]  # noqa: F821
+
+c.CourseDirectory.root = str(state / "course")
+c.Exchange.root = str(state / "exchange")
+# On a laptop every submission belongs to the one who runs the classroom, so its owner says nothing about its author.
+c.ExchangeCollect.check_owner = False
+# Formgrader would show all of this configuration above the list of assignments.
+c.FormgradeExtension.debug = False
