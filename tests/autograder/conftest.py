@@ -17,6 +17,17 @@ def released_classroom(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def released_pair(tmp_path_factory) -> Path:
+    """The same with two notebooks in the assignment."""
+    root = tmp_path_factory.mktemp("pair") / "course"
+    room = classroom.Classroom(root)
+    for name in ("p1", "p2"):
+        room.write_source(classroom.source_notebook(), name)
+    room.generate()
+    return root
+
+
 @pytest.fixture
 def room(released_classroom, tmp_path) -> classroom.Classroom:
     """A course of this test's own: released, nobody has submitted."""
