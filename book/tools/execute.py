@@ -180,6 +180,8 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = CELL_TIMEO
         km=manager,
         timeout=timeout,
         store_widget_state=False,
+        # A busy machine flushes a cell's prints in pieces; the file must not show in how many.
+        coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
