@@ -12,19 +12,23 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..model import CellOutput, Check, Job, Question, Result
 from . import sandbox
 from .asserts import declarations
-from .parent import ENVIRONMENT, job_message, receive, send
+from .cgroup import Group, Usage, host_pid
+from .parent import environment, job_message, receive, send
 from .wire import Channel, Closed, OutOfTime, WireError
 
 __all__ = ["Grader", "Untrusted", "capabilities", "declarations", "environment_hash"]
@@ -53,6 +57,8 @@ class Grader:
         self.threads = threads
         self.owner = os.getpid()
         self.libraries: tuple[str, ...] = ()
+        self.group: Group | None = None
+        self.ended: list[_Child] = []  # killed, and perhaps not quite gone
         try:
             self._start(isolated=True)
         except sandbox.Refused as refused:
@@ -73,12 +79,16 @@ class Grader:
             f"import sys; sys.path.insert(0, {package!r}); from autograder.run.parent import main; "
             f"sys.path.remove({package!r}); main({theirs.fileno()}, {isolated}, {self.libraries!r})"
         )
-        environment = {**ENVIRONMENT, **{n: str(self.threads) for n in ENVIRONMENT if n.endswith("_THREADS")}}
+        scratch = sandbox.scratch(self.libraries) if isolated else tempfile.gettempdir()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", code], env=environment, cwd="/", pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-s", "-P", "-c", code],
+                env=environment(scratch, self.threads),
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         self.control.settimeout(START)
         try:
             kind, about = receive(self.control)[0]
@@ -94,6 +104,7 @@ class Grader:
         except BaseException:
             self.close()
             raise
+        self.group = Group.make() if isolated else None
 
     def _warm(self, names: list[str]) -> None:
         send(self.control, ["warm", names])
@@ -112,6 +123,10 @@ class Grader:
         """End the warm parent and with it everything it has forked."""
         if os.getpid() != self.owner:
             return
+        self.bury()
+        if self.group is not None:
+            self.group.remove()
+            self.group = None
         self.control.close()
         try:
             self.process.wait(5)
@@ -147,13 +162,45 @@ class Grader:
         ]
         return Result(job.assignment, job.student, job.notebook, "not gradable", why, questions)
 
-    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> tuple[int, int]:
-        """A child of the warm parent: its process id there, and a file that ends it."""
+    def bury(self) -> None:
+        """See to it that nothing is left of the processes that were ended before."""
+        for child in self.ended:
+            child.gone(5.0)
+            child.forget()
+        self.ended.clear()
+
+    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> _Child:
+        """A new child of the warm parent, which holds `fds` now."""
         send(self.control, ["fork", role, settings], fds)
         (kind, pid), handles = receive(self.control)
         if kind != "forked":
             raise RuntimeError(f"the grading process cannot fork: {pid}")
-        return pid, handles[0] if handles else -1
+        return _Child(pid, handles[0] if handles else -1)
+
+
+@dataclass
+class _Child:
+    """A process that the warm parent forked for this grader."""
+
+    pid: int  # as the warm parent knows it
+    handle: int  # a pidfd; -1 where there is no such thing
+
+    def end(self) -> None:
+        """Kill it, and with it everything in its pid namespace."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.handle < 0:
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+
+    def gone(self, seconds: float) -> bool:
+        """Whether nothing is left of it within so many seconds."""
+        return self.handle < 0 or bool(select.select([self.handle], [], [], seconds)[0])
+
+    def forget(self) -> None:
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
 
 
 class _Attempt:
@@ -164,25 +211,29 @@ class _Attempt:
         self.job = job
         self.skip = skip
         self.reason = ""
-        self.student: tuple[int, int] | None = None
-        self.memory_mb = max([job.limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
+        self.student: _Child | None = None
+        self.waiting: list[int] = []  # files of a student process that nobody has asked for yet
+        self.usage: Usage | None = None
+        self.overdrawn = False
+        self.kills = 0
+        limits = job.limits
+        self.memory_mb = max([limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
+        self.settings = {**vars(limits), "memory_mb": self.memory_mb}
         end, theirs = socket.socketpair()
         self.descriptors, their_descriptors = socket.socketpair()
         self.channel = Channel(end)
         with theirs, their_descriptors:
-            self.judge = grader.fork("judge", self.settings(), [theirs.fileno(), their_descriptors.fileno()])
-        self.hard = started + job.limits.submission_seconds + 10 * GRACE
+            self.judge = grader.fork("judge", self.settings, [theirs.fileno(), their_descriptors.fileno()])
+        self.hard = started + limits.submission_seconds + 10 * GRACE
         self.deadline = self.hard
         self.position: int | None = None
-
-    def settings(self) -> dict[str, Any]:
-        return {**vars(self.job.limits), "memory_mb": self.memory_mb}
 
     def run(self) -> tuple[Result | None, int | None]:
         """The result, or None and the question at which the judge ended."""
         structure, buffers = job_message(self.job)
         try:
             self.channel.send([structure, sorted(self.skip), self.memory_mb], buffers)
+            self.new_student()  # it will be asked for
             while True:
                 message, _ = self.channel.receive(min(self.deadline, self.hard))
                 kind = message[0]
@@ -192,9 +243,9 @@ class _Attempt:
                     self.position = message[1] if message[1] >= 0 else None
                     self.deadline = time.monotonic() + message[2] + GRACE
                 elif kind == "student":
-                    self.new_student()
+                    self.hand_over()
                 elif kind == "why":
-                    self.channel.send([""])
+                    self.channel.send([self.why()])
                 elif kind == "broken":
                     self.reason = message[1]
                     return None, self.position
@@ -203,45 +254,78 @@ class _Attempt:
         except OutOfTime:
             self.reason = "it ran too long"
         except (Closed, WireError, TypeError, ValueError, KeyError, IndexError) as error:
-            self.reason = f"it stopped ({type(error).__name__})"
+            self.reason = f"it stopped ({type(error).__name__}: {error})"
         return None, self.position
 
     def new_student(self) -> None:
+        """Start a student process in its control group, before it has met any student code."""
         self.end_student()
         ours, theirs = socket.socketpair()
         outputs = [os.pipe(), os.pipe()]
-        with ours, theirs:
+        with theirs:
             self.student = self.grader.fork(
-                "student", self.settings(), [theirs.fileno(), *(write for _, write in outputs)]
+                "student", self.settings, [theirs.fileno(), *(write for _, write in outputs)]
             )
-            self.channel.send(["student"])
-            socket.send_fds(self.descriptors, [b"s"], [ours.fileno(), *(read for read, _ in outputs)])
-        for pair in outputs:
-            for fd in pair:
-                os.close(fd)
+        for _, write in outputs:
+            os.close(write)
+        self.waiting = [ours.detach(), *(read for read, _ in outputs)]
+        pid = host_pid(self.student.handle)
+        group = self.grader.group
+        self.overdrawn = False
+        self.grader.bury()
+        if pid is not None and group is not None:
+            self.kills = group.kills()
+            group.limit(self.memory_mb << 20, self.job.limits.processes)
+            group.add(pid)
+        elif pid is not None:
+            self.usage = Usage(pid)
+            self.channel.tick = (0.1, self.watch)
+
+    def watch(self) -> None:
+        """Without control groups: end a student process that has taken too much."""
+        if self.usage is None or self.student is None:
+            return
+        memory, processes = self.usage.now()
+        if memory > self.memory_mb << 20 or processes > 2 * self.job.limits.processes:
+            self.overdrawn = memory > self.memory_mb << 20
+            self.usage = None
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.student.handle, signal.SIGKILL)
+
+    def why(self) -> str:
+        """Why the student's process ended, if the kernel or this grader ended it."""
+        if self.student is not None:
+            self.student.gone(1.0)
+        group = self.grader.group
+        return "memory" if self.overdrawn or (group is not None and group.kills() > self.kills) else ""
+
+    def hand_over(self) -> None:
+        """Give the judge a student process that it has not had."""
+        if not self.waiting:
+            self.new_student()
+        self.channel.send(["student"])
+        socket.send_fds(self.descriptors, [b"s"], self.waiting)
+        self.forget_files()
+
+    def forget_files(self) -> None:
+        for fd in self.waiting:
+            os.close(fd)
+        self.waiting = []
 
     def end_student(self) -> None:
+        self.usage = None
+        self.forget_files()
         if self.student is not None:
-            _end(self.student)
+            self.student.end()
+            self.grader.ended.append(self.student)
             self.student = None
 
     def close(self) -> None:
         self.end_student()
-        _end(self.judge)
+        self.judge.end()
+        self.grader.ended.append(self.judge)
         self.channel.close()
         self.descriptors.close()
-
-
-def _end(child: tuple[int, int]) -> None:
-    """Kill a child of the warm parent."""
-    pid, handle = child
-    if handle >= 0:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-        os.close(handle)
-    else:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _result(data: dict[str, Any], job: Job) -> Result:

@@ -252,6 +252,7 @@ class Clock:
             self.armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.deadline = None
+            self.supervisor.expect(None, 1e6)
 
 
 class Run:
@@ -288,15 +289,29 @@ class Run:
             self.remote.request("file", name, data)
         replayed, self.history = self.history, []
         quiet, self.tap = self.tap, Tap(0)
+        own = self.remote.deadline
         try:
             for position, source, step in replayed:
                 if (position, step.first if step else -1) not in self.fatal:
+                    limit = self.job.cells[position].seconds or self.job.limits.question_seconds
+                    self.remote.deadline = time.monotonic() + min(limit, self.judge.left)
                     self.again(position, source, step)
+        except OutOfTime:
+            if self.judge.clock.deadline is not None and time.monotonic() >= self.judge.clock.deadline:
+                raise
         finally:
             self.tap = quiet
+            self.remote.deadline = own
         if self.remote is None or self.remote.dead:
             raise Dead("the process that runs your code could not be brought back to this point")
         return self.remote
+
+    def bring_back(self) -> None:
+        """Have a student's process at this point of the notebook; what that takes counts for the submission only."""
+        if self.remote is None or self.remote.dead:
+            self.judge.check_total()
+            with contextlib.suppress(Dead, OutOfTime), self.judge.clock.limit(None, self.judge.left):
+                self.student()
 
     def again(self, position: int, source: str, step: Step | None) -> None:
         """Run something on the student's side, or through it, whose output is known already."""
@@ -521,6 +536,7 @@ class Run:
         recorder = Recorder(plan.sites, asked.records, text)
         poison: dict[str, str] = {name: "it could not be computed" for name in asked.kept_poison} if first else {}
         run = _Statements(self, asked, plan, recorder, poison)
+        self.bring_back()
         self.judge.seed(asked.position)
         started = time.monotonic()
         left = asked.limit - asked.spent
@@ -691,7 +707,7 @@ class Judge:
         random.seed(value)
         np.random.seed(value)
         if "torch" in sys.modules:
-            sys.modules["torch"].manual_seed(value)
+            sys.modules["torch"].default_generator.manual_seed(value)  # `torch.manual_seed` also looks for GPUs
         from . import checks
 
         checks.begin(int.from_bytes(digest, "big"))

@@ -26,18 +26,19 @@ import msgpack
 from ..model import Cell, Job, Limits, Note
 
 _LENGTH = struct.Struct(">I")
-# The whole environment of every process this engine starts.
-ENVIRONMENT = {
-    "HOME": "/tmp/home",
-    "TMPDIR": "/tmp",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the order of a set must not depend on the process
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "MPLBACKEND": "Agg",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+
+
+def environment(scratch: str, threads: int) -> dict[str, str]:
+    """The whole environment of every process this engine starts: constants."""
+    return {
+        "HOME": f"{scratch}/home",
+        "TMPDIR": scratch,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",  # the order of a set must not depend on the process
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+        **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")},
+    }
 
 
 # ---------------------------------------------------------------------------------------------------- messages

@@ -45,8 +45,8 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 _SYS_MOUNT_SETATTR = 442
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 USER = 1000  # what a sandboxed process sees as its user number
-HOME = "/tmp/home"
 _COPIED = ("proc/cpuinfo", "proc/meminfo", *(f"sys/devices/system/cpu/{n}" for n in ("possible", "present", "online")))
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
@@ -145,6 +145,13 @@ class State:
     two_users = False
     memory = (0, 0)  # bytes of address space and of data that the warm parent itself has
     root = False
+    scratch = ""
+
+
+def scratch(libraries: Iterable[str]) -> str:
+    """Where a child's own tmpfs goes: /tmp, unless the environment itself lies in there."""
+    paths = [*visible_paths(), *libraries, str(_PACKAGE)]
+    return "/scratch" if any(Path(path).is_relative_to("/tmp") for path in paths) else "/tmp"
 
 
 def prepare(control: Any, libraries: Iterable[str]) -> None:
@@ -157,7 +164,8 @@ def prepare(control: Any, libraries: Iterable[str]) -> None:
     base = outer_user()
     State.proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     State.filter = system_call_filter()
-    libraries = [str(Path(__file__).resolve().parents[1]), *libraries]  # this engine itself loads more later
+    libraries = [str(_PACKAGE), *libraries]  # this engine itself loads more later
+    State.scratch = scratch(libraries)
     if base is not None:
         _unshare(NEWNS)
         _build_root(libraries)
@@ -226,15 +234,15 @@ def _build_root(libraries: list[str]) -> None:
             os.close(os.open(f"/new/etc/{name}", os.O_CREAT | os.O_WRONLY))
             _mount(os.path.realpath(f"/old/etc/{name}") if not os.path.islink(f"/old/etc/{name}") else
                    _inside(f"/etc/{name}"), f"/new/etc/{name}", None, _MS_BIND)  # fmt: skip
-    Path("/new/etc/passwd").write_text(f"student:x:{USER}:{USER}::{HOME}:/\n")
+    Path("/new/etc/passwd").write_text(f"student:x:{USER}:{USER}::{State.scratch}/home:/\n")
     Path("/new/etc/group").write_text(f"student:x:{USER}:\n")
     for name in _COPIED:  # what numerical libraries look up about the processor: today's text, not the live file
         with contextlib.suppress(OSError):
             text = Path(f"/old/{name}").read_text()
             os.makedirs(f"/new/{os.path.dirname(name)}", exist_ok=True)
             Path(f"/new/{name}").write_text(text)
-    for name in ("tmp", "dev/shm"):
-        os.makedirs(f"/new/{name}")
+    for name in (State.scratch, "/dev/shm"):
+        os.makedirs(f"/new{name}")
     _mount("/new", "/new", None, _MS_BIND | _MS_REC)
     os.chdir("/new")
     _syscall(_SYS_PIVOT_ROOT, b".", b".")
@@ -248,7 +256,7 @@ def _build_root(libraries: list[str]) -> None:
         "read-only mount (needs Linux 5.12)",
     )  # fmt: skip
     # Libraries write here while they load; no child sees it.
-    _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "size=16m,mode=777")
+    _mount("tmpfs", State.scratch, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "size=16m,mode=777")
 
 
 def _inside(path: str) -> str:
@@ -352,12 +360,12 @@ def enter(student: bool, settings: dict[str, Any]) -> None:
     _unshare(_FORKED)
     _write_maps(USER, inner, USER, inner)
     os.close(State.proc)
-    megabytes = int(settings["file_mb"])
-    _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, f"size={megabytes}m,nr_inodes=10000,mode=700")
-    os.mkdir("/tmp/shm", 0o700)
-    os.mkdir(HOME, 0o700)
-    _mount("/tmp/shm", "/dev/shm", None, _MS_BIND)
-    os.chdir(HOME)
+    megabytes, own = int(settings["file_mb"]), State.scratch
+    _mount("tmpfs", own, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, f"size={megabytes}m,nr_inodes=10000,mode=700")
+    os.mkdir(f"{own}/shm", 0o700)
+    os.mkdir(f"{own}/home", 0o700)
+    _mount(f"{own}/shm", "/dev/shm", None, _MS_BIND)
+    os.chdir(f"{own}/home")
     limit_resources(student, settings)
     drop_capabilities()
     _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
@@ -429,7 +437,7 @@ def system_call_filter() -> bytes:
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), 435)  # clone3 hides its flags; the C library falls back to clone
     rules.add_rule(deny, "socket", seccomp.Arg(0, seccomp.NE, 1))  # AF_UNIX
     rules.add_rule(deny, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, 0x5412))  # TIOCSTI
-    with tempfile.TemporaryFile() as file:
+    with os.fdopen(os.memfd_create("filter"), "w+b") as file:
         rules.export_bpf(file)
         file.seek(0)
         return file.read()

@@ -612,6 +612,7 @@ class Channel:
         self.sent = 0
         self.received = 0
         self.drains: dict[int, Callable[[], None]] = {}
+        self.tick: tuple[float, Callable[[], None]] | None = None  # seconds, and what to do that often while waiting
         end.setblocking(False)
 
     def close(self) -> None:
@@ -626,7 +627,13 @@ class Channel:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise OutOfTime
-            for fd, _ in poll.poll(None if left is None else math.ceil(left * 1000)):
+            wait = left
+            if self.tick is not None:
+                wait = self.tick[0] if left is None else min(left, self.tick[0])
+            ready = poll.poll(None if wait is None else math.ceil(wait * 1000))
+            if not ready and self.tick is not None:
+                self.tick[1]()
+            for fd, _ in ready:
                 if fd == self.end.fileno():
                     return
                 self.drains[fd]()
