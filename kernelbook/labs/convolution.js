@@ -569,7 +569,7 @@ export function render({ model, el }) {
   const show = choice(
     "Show",
     [
-      ["map", "the whole map"],
+      ["map", "whole map"],
       ["steps", "step by step"],
     ],
     (value) => change({ show: value }),
@@ -597,7 +597,7 @@ export function render({ model, el }) {
       { class: "lab-panel lab-panel-kernel" },
       kernelChoice.field,
       weightGrid,
-      html("div", { class: "lab-pair" }, kernelSizes.field, field("Divide by", divisor)),
+      html("div", { class: "lab-pair" }, kernelSizes.field, field("Divisor", divisor)),
     ),
     sign,
     html("div", { class: "lab-panel lab-panel-input" }, imageChoice.field, board, inputNote),

@@ -118,7 +118,7 @@ def test_everything_works_from_the_keyboard_alone(lab_page):
         "Weight row 0, column 0",
         "Weight row 2, column 2",
         "Size",
-        "Divide by",
+        "Divisor",
         "Input",
         "Output map",
     ]
