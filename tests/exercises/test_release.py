@@ -1,6 +1,7 @@
 """exercises/ is what solutions/ says now, and gives nothing away."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import nbformat
@@ -50,32 +51,29 @@ def test_an_edited_solution_makes_the_release_stale(tmp_path, monkeypatch):
     assert contents(tmp_path / "exercises" / name) != contents(ROOT / "exercises" / name)
 
 
+def lines(notebook: NotebookNode, *, secret: bool) -> set[str]:
+    """Lines of an instructor's notebook between markers, or those outside."""
+    found = set()
+    for cell in notebook.cells:
+        inside = False
+        for line in cell.source.splitlines():
+            if "### BEGIN " in line or "### END " in line:
+                inside = "BEGIN" in line
+            elif inside == secret:
+                found.add(line.strip())
+    return found
+
+
 def secrets(source: NotebookNode) -> set[str]:
-    """Lines of the instructor's notebook between markers, as long as they say something."""
-    lines: set[str] = set()
-    for cell in source.cells:
-        inside = False
-        for line in cell.source.splitlines():
-            if "### BEGIN " in line or "### END " in line:
-                inside = "BEGIN" in line
-            elif inside and len(line.strip()) > 20:
-                lines.add(line.strip())
-    open_lines = set()
-    for cell in source.cells:
-        inside = False
-        for line in cell.source.splitlines():
-            if "### BEGIN " in line or "### END " in line:
-                inside = "BEGIN" in line
-            elif not inside:
-                open_lines.add(line.strip())
-    return lines - open_lines
+    """Lines that a student should not see, as long as they say something."""
+    return {line for line in lines(source, secret=True) - lines(source, secret=False) if len(line) > 20}
 
 
 def leaks(source: NotebookNode, student: NotebookNode) -> list[str]:
     """What a released notebook gives away."""
-    text = "\n".join(cell.source for cell in student.cells)
-    found = [line for line in secrets(source) if line in text]
-    found += [marker for marker in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME") if marker in text]
+    text = [line.strip() for cell in student.cells for line in cell.source.splitlines()]
+    found = sorted(secrets(source) & set(text))
+    found += [line for line in text if re.search("(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", line)]
     for cell in student.cells:
         if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None):
             found.append(f"outputs of {cell.id}")

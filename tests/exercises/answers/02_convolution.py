@@ -149,7 +149,7 @@ def smallest_padding(target, size, kernel, stride=1, dilation=1):
     p = max(ceil(((target - 1) * stride + span - size) / 2), 0)
     if 1 + (size + 2 * p - span) // stride != target:
         return
-    return p
+    return np.int64(p)
 """,
     )
     to.right(
