@@ -22,8 +22,9 @@ from book.tools.figures import differing, take_out
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 NOT_COMPARED = {*PICTURES, "application/vnd.jupyter.widget-view+json"}
 
-# Asked of the kernel after each cell: peak resident memory (macOS counts bytes, Linux kB), and whether a GPU is in use.
-PEAK = "__import__('resource').getrusage(__import__('resource').RUSAGE_SELF).ru_maxrss"
+# Asked of the kernel after each cell: its peak resident memory (macOS counts bytes, Linux kB) and seconds of processor
+# time, and whether it uses a GPU.
+USAGE = "(lambda u: [u.ru_maxrss, u.ru_utime + u.ru_stime])(__import__('resource').getrusage(0))"
 GPU = "(lambda t: bool(t and t.cuda.is_initialized()))(__import__('sys').modules.get('torch'))"
 
 
@@ -92,11 +93,11 @@ def _fail(item: IPyNbCell, message: str) -> None:
 
 
 def _measure(item: IPyNbCell) -> list[tuple[str, Any]]:
-    """The kernel's peak memory in bytes and whether it uses a GPU. Nothing if the kernel does not answer."""
+    """The kernel's peak memory in bytes, its processor time in seconds and whether it uses a GPU, if it answers."""
     kernel = item.parent.kernel
     if kernel is None or not kernel.is_alive() or item.parent.timed_out:
         return []
-    message = kernel.kc.execute("", silent=True, user_expressions={"peak": PEAK, "gpu": GPU}, allow_stdin=False)
+    message = kernel.kc.execute("", silent=True, user_expressions={"usage": USAGE, "gpu": GPU}, allow_stdin=False)
     try:
         while (reply := kernel.kc.get_shell_msg(timeout=10))["parent_header"].get("msg_id") != message:
             pass
@@ -105,8 +106,9 @@ def _measure(item: IPyNbCell) -> list[tuple[str, Any]]:
     answers = reply["content"].get("user_expressions", {})
     if any(answer.get("status") != "ok" for answer in answers.values()) or not answers:
         return []
-    peak = int(answers["peak"]["data"]["text/plain"]) * (1 if sys.platform == "darwin" else 1024)
-    return [("peak", peak), ("gpu", answers["gpu"]["data"]["text/plain"] == "True")]
+    memory, seconds = json.loads(answers["usage"]["data"]["text/plain"])
+    peak = memory * (1 if sys.platform == "darwin" else 1024)
+    return [("peak", peak), ("cpu", seconds), ("gpu", answers["gpu"]["data"]["text/plain"] == "True")]
 
 
 class Ledger:
@@ -118,7 +120,16 @@ class Ledger:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = Path(report.location[0]).name
-        empty = {"cells": 0, "compared": 0, "figures": 0, "failed": 0, "seconds": 0.0, "peak": 0, "gpu": False}
+        empty = {
+            "cells": 0,
+            "compared": 0,
+            "figures": 0,
+            "failed": 0,
+            "seconds": 0.0,
+            "cpu": 0.0,
+            "peak": 0,
+            "gpu": False,
+        }
         chapter = self.chapters.setdefault(name, empty)
         chapter["seconds"] += report.duration
         chapter["failed"] += report.failed
@@ -128,7 +139,8 @@ class Ledger:
         said = dict(report.user_properties)
         chapter["compared"] += bool(said.get("compared")) and report.passed
         chapter["figures"] += said.get("figures", 0) if report.passed else 0
-        chapter["peak"] = max(chapter["peak"], said.get("peak", 0))
+        for measure in ("peak", "cpu"):
+            chapter[measure] = max(chapter[measure], said.get(measure, 0))
         chapter["gpu"] = chapter["gpu"] or said.get("gpu", False)
 
     def pytest_sessionfinish(self) -> None:

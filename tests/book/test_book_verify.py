@@ -83,12 +83,13 @@ def test_true_outputs_pass_and_planted_ones_fail_in_text_and_in_every_kind_of_pi
     good = found["good.ipynb"]
     assert (good["cells"], good["compared"], good["figures"]) == (6, 4, 3)
     assert good["peak"] > 10e6
+    assert 0 < good["cpu"] < good["seconds"]
     assert shortcomings([chapter], found) == []
     assert "good.ipynb: 4 of 6 cells had outputs to compare, 3 figures, 0 failed" in summary(found)
 
 
 def test_a_run_in_which_nothing_was_compared_or_memory_ran_away_falls_short():
-    result = {"cells": 3, "compared": 0, "figures": 0, "failed": 0, "seconds": 1.0, "peak": 0, "gpu": False}
+    result = {"cells": 3, "compared": 0, "figures": 0, "failed": 0, "seconds": 1.0, "cpu": 1.0, "peak": 0, "gpu": False}
     paths = [Path("silent.ipynb"), Path("unseen.ipynb"), Path("greedy.ipynb"), Path("gpu.ipynb")]
     found = {
         "silent.ipynb": result,
