@@ -16,7 +16,7 @@ ALLOWED = {
     """,
     "autograder": """
         nbgrader nbformat nbconvert jupyter_core traitlets sqlalchemy numpy torch msgpack nh3 jsonschema pyseccomp
-        distributed dask tqdm jinja2 matplotlib
+        distributed dask tqdm jinja2 matplotlib IPython
     """,
 }
 
