@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--question", metavar="Q", help="grade this question anew and leave the points of the others")
     grade.add_argument("--force", action="store_true", help="grade anew what has a verdict that stands")
     _where(grade)
-    grade.add_argument("--json", type=Path, metavar="DIR", help="also write each result, and summary.json, into DIR")
+    grade.add_argument("--json", type=Path, metavar="DIR", help="also write each verdict in full (not for students) and summary.json into DIR")
     grade.add_argument("--quiet", action="store_true", help="no progress bar, and only faults in the report")
 
     lint = command(
@@ -271,10 +271,10 @@ def report(assignment: str, verdicts: list[Any], summary: Any = None, *, quiet: 
 
 
 def _write_json(path: Path, result: Any) -> None:
-    from autograder import feedback
+    from autograder import record
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(feedback.to_json(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record.stored(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _write_summary(path: Path, assignment: str, verdicts: list[Any], summary: Any) -> None:

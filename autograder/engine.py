@@ -39,6 +39,9 @@ Outcome = Literal["graded", "not gradable", "failed", "taken over"]
 # How many workers may die with the same job in hand. Then it gets a reason instead, and the batch goes on.
 ATTEMPTS = 3
 
+# Errors of files that every other submission would meet too: the disk is full, or has gone.
+NOBODYS_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
 
 class CourseError(ValueError):
     """The course or the request is not right; the message says what to do."""
@@ -144,7 +147,7 @@ class Engine(LoggingConfigurable):
         except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
             raise Interrupted(f"the gradebook's database: {_first_line(error)}") from error
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}:
+            if error.errno not in NOBODYS_FAULT:
                 raise
             raise Interrupted(f"{error.strerror}: {error.filename or 'the course directory'}") from error
         return summary
@@ -178,7 +181,7 @@ class Engine(LoggingConfigurable):
                 def ready() -> None:
                     summary.start_seconds = summary.start_seconds or time.monotonic() - started
 
-                pool = self._pool(plan.todo, ready)
+                pool = self.pool(plan.todo, ready)
                 run = _Run(self, what, ledger, pool, recorder, leases.seed_key(database), environment, items)
                 for verdict, result in run.verdicts():
                     summary.verdicts.append(verdict)
@@ -196,7 +199,8 @@ class Engine(LoggingConfigurable):
             database.dispose()
             summary.seconds = time.monotonic() - started
 
-    def _pool(self, todo: int, on_ready: Callable[[], None]) -> pools.Pool:
+    def pool(self, todo: int, on_ready: Callable[[], None] | None = None) -> pools.Pool:
+        """Workers for so many jobs at most. Raises pools.PoolError."""
         if self.scheduler:
             return pools.DaskPool(self.scheduler, self.setup, on_ready=on_ready)
         return pools.LocalPool(min(self.workers or cores(), todo), self.setup, on_ready=on_ready)
@@ -405,13 +409,14 @@ class _Run:
         """Give the pool as much as it takes; yield verdicts on submissions that need no run."""
         room = self.pool.room()
         while room > 0:
-            if self.again:
+            lease = self._next_lease(room)
+            if lease is None:
+                # What came back goes out last: one that brings workers down does not keep the others waiting.
+                if not self.again:
+                    return
                 self._send(self.again.popleft())
                 room -= 1
                 continue
-            lease = self._next_lease(room)
-            if lease is None:
-                return
             job, submission, reason = self.what.job(lease.student, lease.notebook, self.engine.limits, self.key)
             if job is None:
                 yield self._record(lease, None, submission, self._without_points(lease, reason), "not gradable")
@@ -499,9 +504,11 @@ class _Run:
         except leases.LeaseLost as error:
             self.log.warning("%s", error)
             outcome, reason = "taken over", str(error)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, OSError):
+        except (sa.exc.OperationalError, sa.exc.InterfaceError):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in NOBODYS_FAULT:
+                raise
             # Whatever is wrong with this one (its files, its rows): it stays open, and the others go on.
             self.log.error("%s/%s: could not be recorded", lease.student, lease.notebook, exc_info=True)
             self.ledger.release([lease])

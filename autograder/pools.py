@@ -196,7 +196,8 @@ class LocalPool:
                 elif kind == "refused":
                     raise Refused(content[0])
                 elif kind == "unable":
-                    raise PoolError(f"a worker cannot start: {content[0]}")
+                    # Once may be bad luck: somebody ended what it had started.
+                    return events + self._bury(worker, f"could not start: {content[0]}")
                 else:
                     worker.jobs.popleft()
                     worker.expect()
@@ -216,7 +217,7 @@ class LocalPool:
             self._failures += 1
             if self._failures >= START_FAILURES:
                 raise PoolError(
-                    f"{self._failures} workers in a row died while starting (the last one {how}). "
+                    f"{self._failures} workers in a row did not get ready; the last one {how}. "
                     "Is there enough memory? `python -m autograder doctor` checks the rest."
                 )
         self._workers.append(self._start())

@@ -153,6 +153,7 @@ def test_a_job_that_kills_its_worker_gets_a_reason_after_three_and_is_tried_agai
     summary = engine(course).grade("ps1")
     assert outcomes(summary) == {"ann": "failed", "bob": "graded"}
     assert "The grading process ended each time" in summary.verdicts[-1].reason
+    assert summary.verdicts[0].student == "bob"  # who did not have to wait for that
     assert scores(course)["bob"] == FULL
     assert rows(course)["ann"].state == "open"
     assert outcomes(engine(course).grade("ps1")) == {"ann": "failed"}

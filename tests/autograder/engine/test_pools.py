@@ -106,7 +106,7 @@ def test_a_refusal_to_run_untrusted_code_is_told_apart_from_a_broken_machine(poo
     broken = refusal(pool, fail=True)
     assert not isinstance(broken, pools.Refused)
     assert "no module named numpy" in str(broken)
-    assert "in a row died" in str(refusal(pool, die=True))
+    assert "in a row did not get ready" in str(refusal(pool, die=True))
 
 
 def test_closing_leaves_no_process(pool):
