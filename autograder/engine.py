@@ -353,6 +353,7 @@ class _Task:
     lease: leases.Lease
     job: Job
     submission: intake.Submission | None
+    doubted: bool = False
     deaths: int = 0
     faults: int = 0
 
@@ -448,6 +449,13 @@ class _Run:
                         "a worker has other packages than this machine, so its verdicts may differ. "
                         "Install the same requirements.txt everywhere."
                     )
+                if not task.doubted and (result.accidents or result.status != "graded"):
+                    # A process was gone. Was it the student's doing, or the system's that ran out of memory? Look
+                    # once more: what the student does happens again.
+                    task.doubted = True
+                    self.again.append(task)
+                    return
+                result.accidents = 0  # of the second look too: a verdict says nothing of luck
                 outcome: Outcome = "graded" if result.status == "graded" else "not gradable"
                 yield self._record(lease, task.job, task.submission, result, outcome)
             case pools.Returned():

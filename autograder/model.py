@@ -129,6 +129,7 @@ class Result:
     outputs: list[CellOutput] = field(default_factory=list)
     environment: str = ""  # hash of interpreter, packages and engine
     seconds: float = 0.0
+    accidents: int = 0  # processes of this grading that ended though neither they were told to nor a limit was reached
 
     @property
     def points(self) -> float:
