@@ -6,10 +6,12 @@ that comes from a student, and must never return points that the judge did not g
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import select
@@ -27,6 +29,7 @@ from typing import Any
 from ..model import CellOutput, Check, Job, Question, Result
 from . import sandbox
 from .asserts import declarations
+from .cells import plain_python
 from .cgroup import Group, Usage, host_pid
 from .parent import environment, job_message, receive, send
 from .wire import Channel, Closed, OutOfTime, WireError
@@ -55,6 +58,7 @@ class Grader:
     def __init__(self, *, trust: bool = False, warm: Sequence[str] = ("numpy", "torch"), threads: int = 1) -> None:
         self.warm = list(dict.fromkeys(warm))
         self.threads = threads
+        self.loaded: set[str] = set()
         self.owner = os.getpid()
         self.libraries: tuple[str, ...] = ()
         self.group: Group | None = None
@@ -106,12 +110,32 @@ class Grader:
             raise
         self.group = Group.make() if isolated else None
 
-    def _warm(self, names: list[str]) -> None:
+    def _warm(self, names: list[str], needed: bool = True) -> None:
         send(self.control, ["warm", names])
         (kind, missing), _ = receive(self.control)
-        if kind != "warm" or missing:
+        if kind != "warm" or (missing and needed):
             missing = missing if isinstance(missing, list) else [missing]
             raise RuntimeError(f"the grading process cannot load {', '.join(missing)}")
+        self.loaded |= set(names)
+
+    def _load_for(self, job: Job) -> None:
+        """Have the warm parent load what the instructor's cells import, so that no submission pays for it."""
+        names: set[str] = set()
+        for cell in job.cells:
+            if cell.side != "student":
+                names |= imported(cell.source)
+            for statement in cell.imports:
+                names |= imported(statement)
+        new = sorted(names - self.loaded)
+        if not new:
+            return
+        elsewhere = {path for name in new if (path := library(name.partition(".")[0]))} - set(self.libraries)
+        if elsewhere and self.isolated:  # only a new parent can see them
+            self.close()
+            self.libraries = (*self.libraries, *sorted(elsewhere))
+            self.warm += [name for name in sorted(self.loaded) if name not in self.warm]
+            self._start(isolated=True)
+        self._warm(new, needed=False)
 
     def __enter__(self) -> Grader:
         return self
@@ -139,6 +163,7 @@ class Grader:
     def grade(self, job: Job) -> Result:
         """The verdict on `job`. Nothing that a student's code does makes this raise."""
         started = time.monotonic()
+        self._load_for(job)
         skip: set[int] = set()
         result: Result | None = None
         while result is None:
@@ -340,6 +365,64 @@ def _result(data: dict[str, Any], job: Job) -> Result:
         questions.append(question)
     outputs = [CellOutput(**output) for output in data["outputs"]]
     return Result(job.assignment, job.student, job.notebook, "graded", "", questions, outputs)
+
+
+# ---------------------------------------------------------------------------------------------------- libraries
+
+
+@functools.lru_cache(4096)
+def imported(source: str) -> frozenset[str]:
+    """Modules that a cell of the instructor's imports at its top level, as far as they are installed libraries."""
+    names: set[str] = set()
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+        for node in ast.walk(ast.parse(plain_python(source))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    return frozenset(name for name in names if _installed(name.partition(".")[0]))
+
+
+@functools.cache
+def _installed(top: str) -> bool:
+    """Whether a top-level module is a library: not the course's files, and not this engine."""
+    if top in sys.stdlib_module_names:
+        return top not in ("antigravity", "this", "idlelib", "turtle", "tkinter")
+    if top == "autograder":
+        return False
+    with contextlib.suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(top)
+        if spec is not None:
+            places = [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.origin else ())]
+            visible = sandbox.visible_paths()
+            return any(Path(p).is_relative_to(v) for p in places for v in visible) or library(top) is not None
+    return False
+
+
+@functools.cache
+def library(top: str) -> str | None:
+    """The directory of a package that is installed from where it is developed, or that PYTHONPATH names.
+
+    None for all others: what lies in the working directory is the course's, not a library.
+    """
+    if top == "autograder":
+        return None
+    for entry in filter(os.path.isabs, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if os.path.isfile(os.path.join(entry, top, "__init__.py")):
+            return os.path.realpath(os.path.join(entry, top))
+    for distribution in importlib.metadata.distributions():
+        if '"editable": true' not in (distribution.read_text("direct_url.json") or ""):
+            continue
+        for file in distribution.files or ():
+            if file.name.startswith("__editable__") and file.name.endswith("_finder.py"):
+                mapping = getattr(importlib.import_module(file.name.removesuffix(".py")), "MAPPING", {})
+                if top in mapping:
+                    return os.path.realpath(mapping[top])
+            elif file.suffix == ".pth":
+                for line in Path(str(file.locate())).read_text().splitlines():
+                    if os.path.isfile(os.path.join(line, top, "__init__.py")):
+                        return os.path.realpath(os.path.join(line, top))
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------- what this is

@@ -21,6 +21,7 @@ import builtins
 import contextlib
 import hashlib
 import importlib
+import inspect
 import io
 import math
 import os
@@ -37,9 +38,10 @@ from typing import Any
 import numpy as np
 
 from ..model import Cell, CellOutput, Check, Job, Question, Result
+from . import checks
 from .asserts import RECORDER, Plan, Site, Step, plan
 from .cells import plain_python
-from .remote import Dead, Opaque, Remote, StudentModule, student_error
+from .remote import Dead, Handle, Opaque, Remote, StudentModule, student_error
 from .show import clean, show
 from .wire import Channel, OutOfTime
 
@@ -79,12 +81,28 @@ class Record:
 class Recorder:
     """What the rewritten checks report to. See `asserts`."""
 
-    def __init__(self, sites: list[Site], records: dict[tuple[int, int], Record], text: bool) -> None:
+    def __init__(
+        self,
+        sites: list[Site],
+        records: dict[tuple[int, int], Record],
+        text: bool,
+        parts: dict[int, checks.Part] | None = None,
+    ) -> None:
         self.sites = sites
         self.records = records
         self.text = text  # whether what is seen may be shown to the student
         self.current: int | None = None
         self.seen: dict[str, str] = {}
+        self.parts: dict[int, checks.Part] = {} if parts is None else parts  # by line
+        self.open: list[int] = []
+
+    def open_part(self, line: int, new: checks.Part) -> checks.Part:
+        """See `checks.part`."""
+        self.open.append(line)
+        return self.parts.setdefault(line, new)
+
+    def close_part(self) -> None:
+        self.open.pop()
 
     def begin(self, number: int) -> None:
         self.current = number
@@ -103,6 +121,7 @@ class Recorder:
     def _record(self, number: int, status: str, message: str) -> None:
         record = self.records[self.sites[number].key]
         self.current = None
+        record.part = self.open[-1] if self.open else record.part
         if record.status in ("", "passed"):  # the first failure in a loop stays
             record.status, record.message = status, message
             record.got, record.expected = self.seen.get("got"), self.seen.get("expected")
@@ -211,7 +230,7 @@ class Asked:
     broken: list[tuple[int, str, str]] = field(default_factory=list)  # line, status, message of statements that failed
     message: str = ""
     stopped: bool = False  # by its limit
-    parts: list[Any] = field(default_factory=list)
+    parts: dict[int, checks.Part] = field(default_factory=dict)
     kept: dict[str, Any] | None = None  # the namespace in front of the first hidden statement
     kept_poison: set[str] = field(default_factory=set)
 
@@ -269,6 +288,7 @@ class Run:
         self.given: set[str] = set()  # names that a cell of the student's is there to define
         self.depends: dict[str, set[str]] = {}  # functions of the instructor's that read names of the student's
         self.failed: dict[str, str] = {}  # names that an instructor's cell could not compute, and why
+        self.sources: list[str] = []  # the student's own cells
         self.history: list[tuple[int, str, Step | None]] = []  # what has been run on the student's side
         self.fatal: set[tuple[int, int]] = set()  # parts of cells that ended the process or its time
         self.names = Namespace(self.lookup, {"__name__": "__main__", "__builtins__": builtins, "display": _display})
@@ -430,6 +450,7 @@ class Run:
 
     def answer_cell(self, position: int, cell: Cell) -> None:
         """A cell of the student's; the judge makes the imports that the instructor's version makes."""
+        self.sources.append(plain_python(cell.source))
         self.student_cell(position, cell)
         for statement in cell.imports:
             with contextlib.suppress(Exception):
@@ -533,11 +554,11 @@ class Run:
 
         keep_at: line in front of which the namespace is to be remembered, for the hidden pass.
         """
-        recorder = Recorder(plan.sites, asked.records, text)
+        recorder = Recorder(plan.sites, asked.records, text, asked.parts)
         poison: dict[str, str] = {name: "it could not be computed" for name in asked.kept_poison} if first else {}
         run = _Statements(self, asked, plan, recorder, poison)
         self.bring_back()
-        self.judge.seed(asked.position)
+        self.judge.seed(asked.position, self, recorder)
         started = time.monotonic()
         left = asked.limit - asked.spent
         total = self.judge.left
@@ -700,7 +721,7 @@ class Judge:
         if self.left <= 0:
             raise TooLong
 
-    def seed(self, position: int) -> None:
+    def seed(self, position: int, run: Run, recorder: Recorder | None = None) -> None:
         """Randomness of the judge: the same on every machine, another for every submission and question."""
         digest = hashlib.sha256(f"{self.job.seed}/{position}".encode()).digest()
         value = int.from_bytes(digest[:4], "big")
@@ -708,9 +729,7 @@ class Judge:
         np.random.seed(value)
         if "torch" in sys.modules:
             sys.modules["torch"].default_generator.manual_seed(value)  # `torch.manual_seed` also looks for GPUs
-        from . import checks
-
-        checks.begin(int.from_bytes(digest, "big"))
+        checks.begin(checks.Context(int.from_bytes(digest, "big"), run.sources, recorder, run.lookup))
 
     def prepare(self, position: int, cell: Cell) -> Asked:
         source = plain_python(cell.source)
@@ -757,7 +776,7 @@ class Judge:
                 asked.stopped = True
                 asked.message = asked.message or f"{asked.cell.grade_id} ran too long or ended its judge"
         first = Run(self, text=True)
-        self.seed(-1)
+        self.seed(-1, first)
 
         def public(asked: Asked) -> None:
             hidden_from = (
@@ -816,7 +835,7 @@ class Judge:
             return
         first.close()
         exact = Run(self, text=False)
-        self.seed(-1)
+        self.seed(-1, exact)
 
         def whole(asked: Asked) -> None:
             if asked not in doubtful:
@@ -872,21 +891,21 @@ class Judge:
     def verdict(self, asked: Asked) -> Question:
         """Points of one question from its records, and what may be said about each check."""
         cell = asked.cell
-        checks: list[Check] = []
+        found: list[Check] = []
         most = max(0.0, float(cell.points)) if math.isfinite(cell.points) else 0.0
         sites = asked.full.sites
         met = [site for site in sites if asked.records[site.key].status]
         if asked.stopped:
             met = sites
-        share = most / len(met) if cell.partial and met else 0.0
+        worth = self.worth(asked, met, most)
         for site in met:
             record = asked.records[site.key]
             passed = record.status == "passed"
             hidden = asked.visibility(site) == "hidden"
-            check = Check(
-                len(checks), record.status or "not run", "hidden" if hidden else "public",  # type: ignore[arg-type]
-                share if passed else 0.0, share, record.message,
-            )  # fmt: skip
+            points, share = worth.get(site.key, (0.0, 0.0))
+            status: Any = record.status or "not run"
+            check = Check(len(found), status, "hidden" if hidden else "public", points, share, record.message)
+            part = asked.parts.get(record.part) if record.part is not None else None
             if hidden:
                 check.message = "" if passed else site.message or ""
                 if not passed:
@@ -895,31 +914,63 @@ class Judge:
                 check.call, check.got, check.expected = clean(site.call), record.got, record.expected
                 if not passed:
                     check.link = cell.link
-            checks.append(check)
-        for line, status, message in asked.broken:
+            if part is not None and not passed:
+                check.hint, check.link = part.hint or check.hint, part.link or check.link
+            found.append(check)
+        for line, broken, message in asked.broken:
             hidden = line in asked.hidden
-            check = Check(
-                len(checks), status, "hidden" if hidden else "public", 0.0, 0.0,  # type: ignore[arg-type]
-                "" if hidden else message,
-            )  # fmt: skip
+            status = broken
+            check = Check(len(found), status, "hidden" if hidden else "public", 0.0, 0.0, "" if hidden else message)
             if hidden:
                 check.hint, check.link = cell.hint, cell.link
             else:
                 check.call = clean(asked.source.split("\n")[line])
-            checks.append(check)
-        good = not asked.stopped and not asked.broken and all(check.status == "passed" for check in checks)
+            found.append(check)
+        good = not asked.stopped and not asked.broken and all(check.status == "passed" for check in found)
         if sites and not met:
             good = False
             asked.message = asked.message or "none of its checks was reached"
         points = most if good else 0.0
-        if cell.partial and not asked.stopped and not good:
+        if not asked.stopped and any(part.points is not None for part in asked.parts.values()):
+            points = self.part_points(asked, met, most)
+        elif cell.partial and not asked.stopped and not good:
             count = len(met) + len(asked.broken)
-            points = most * sum(check.status == "passed" for check in checks) / count if count else 0.0
+            points = most * sum(check.status == "passed" for check in found) / count if count else 0.0
         elif good and asked.has_value:
             points = self.partial_credit(asked, most)
         return Question(
-            cell.grade_id or "", min(max(points, 0.0), most), most, checks, asked.message, round(asked.spent, 3)
+            cell.grade_id or "", min(max(points, 0.0), most), most, found, asked.message, round(asked.spent, 3)
         )
+
+    def worth(self, asked: Asked, met: list[Site], most: float) -> dict[tuple[int, int], tuple[float, float]]:
+        """Points and maximum of single checks, where a check has points of its own."""
+        out = {}
+        if asked.cell.partial and met and not asked.parts:
+            share = most / len(met)
+            for site in met:
+                out[site.key] = (share if asked.records[site.key].status == "passed" else 0.0, share)
+        for line, part in asked.parts.items():
+            inside = [site for site in met if asked.records[site.key].part == line]
+            for site in inside if part.points is not None else []:
+                share = part.points / len(inside) if part.points else 0.0
+                out[site.key] = (share if self.part_passed(asked, line, met) else 0.0, share)
+        return out
+
+    def part_passed(self, asked: Asked, line: int, met: list[Site]) -> bool:
+        inside = [asked.records[site.key].status for site in met if asked.records[site.key].part == line]
+        return not asked.parts[line].failed and bool(inside) and all(status == "passed" for status in inside)
+
+    def part_points(self, asked: Asked, met: list[Site], most: float) -> float:
+        """What the parts earned, and what they leave if everything outside them passed."""
+        priced = {line: part for line, part in asked.parts.items() if part.points is not None}
+        points = sum(part.points or 0.0 for line, part in priced.items() if self.part_passed(asked, line, met))
+        rest = most - sum(part.points or 0.0 for part in priced.values())
+        outside = [asked.records[site.key].status for site in met if asked.records[site.key].part not in priced]
+        steps = [step for step in asked.full.steps if any(step.first <= line - 1 <= step.last for line in priced)]
+        broken = [b for b in asked.broken if not any(step.first == b[0] for step in steps)]
+        if rest > 0 and not broken and all(status == "passed" for status in outside):
+            points += rest
+        return points
 
     def partial_credit(self, asked: Asked, most: float) -> float:
         """Points from the value of the cell's last expression, if it is a number; everything if it is not."""
@@ -946,6 +997,15 @@ def _is_scalar_tensor(value: Any) -> bool:
     return torch is not None and type(value) is torch.Tensor and value.ndim == 0
 
 
+def _source(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    """`inspect.getsource` that also knows the source of the student's functions and classes."""
+
+    def getsource(value: Any) -> str:
+        return checks.source(value) if isinstance(value, Handle) else original(value)
+
+    return getsource
+
+
 def main(channel: Channel, descriptors: socket.socket) -> None:
     """Grade the one job that comes over `channel`. Never returns."""
     from .parent import job_of
@@ -953,8 +1013,8 @@ def main(channel: Channel, descriptors: socket.socket) -> None:
     try:
         (job, skip, memory_mb), raw = channel.receive()
         judge = Judge(job_of(job, raw), Supervisor(channel, descriptors), set(skip), memory_mb)
-        module = types.ModuleType("__main__")
-        sys.modules["__main__"] = module
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        inspect.getsource = _source(inspect.getsource)  # type: ignore[assignment]
         result = judge.grade()
         channel.send(["result", asdict(result)])
         os._exit(0)

@@ -257,6 +257,7 @@ def main(fd: int, isolated: bool, libraries: tuple[str, ...] = ()) -> None:
     try:
         if isolated:
             sandbox.prepare(control, libraries)
+        sys.path += dict.fromkeys(os.path.dirname(path) for path in libraries)  # of which only `libraries` is there
         from . import judge, student  # noqa: F401  (children find them loaded)
 
         send(control, ["ready", os.getpid()])

@@ -228,7 +228,7 @@ class About:
             self.article = f"the class {self.name}"
         else:
             self.article = f"an object of class {self.name}"
-        methods: dict[str, Any] = {"__slots__": (), "__module__": "__main__"}
+        methods: dict[str, Any] = {"__slots__": (), "__module__": "__main__", "__doc__": Handle.__dict__["__doc__"]}
         for letter in can:
             methods |= _METHODS.get(letter, {})
         if "i" not in can and "g" not in can:
@@ -588,12 +588,16 @@ class Remote:
         """An exception of the student's as one of Python's own, by the first of its ancestors that may be raised."""
         if type(body) is not list or len(body) != 4 or type(body[0]) is not list or not body[0]:
             raise WireError("a malformed exception")
-        names, text, where, number = body
+        names, text, where, described = body
         if not all(type(part) is str for part in (*names, text, where)):
             raise WireError("a malformed exception")
         if names == ["NotPlain"]:
             return Opaque(f"not plain data: {text}")
-        kind: type[BaseException] | None = self.errors.get(number) if type(number) is int else None
+        kind: Any = None
+        if described is not None:
+            ((number, about),) = _pairs([described])
+            kind = self.handle(number, about)
+            kind = kind if isinstance(kind, type) and issubclass(kind, Exception) else None
         own = word(names[0].rpartition(":")[2], "an exception")
         if own == "SystemExit":
             text = "the code called exit() or quit()"

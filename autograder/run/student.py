@@ -326,7 +326,8 @@ class Side:
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename.startswith("<cell"):
                 where = f"line {frame.lineno}: {(frame.line or '').strip()}"[:NAME]
-        return [names, text, where, self.number(kind) if kind.__module__ == "__main__" else None]
+        own = [self.number(kind), describe(kind)] if kind.__module__ == "__main__" else None
+        return [names, text, where, own]
 
     # ------------------------------------------------------------------------------------ what the judge may ask for
 
