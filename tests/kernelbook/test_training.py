@@ -47,6 +47,13 @@ def test_the_last_batch_may_be_smaller_and_still_counts_by_its_size():
     assert 0 <= history.train_accuracy[-1] <= 1
 
 
+def test_measuring_is_optional_and_does_not_change_the_training():
+    torch.manual_seed(3)
+    unmeasured = training.fit(net(), separable(), None, epochs=8, learning_rate=0.05, seed=3)
+    assert unmeasured.test_accuracy == []
+    assert unmeasured.train_loss == run(3)[0].train_loss
+
+
 def test_weight_decay_shrinks_the_weights():
     _, plain = run(0)
     _, decayed = run(0, weight_decay=1.0)
