@@ -57,7 +57,7 @@ class Step:
     reads: set[str]
     writes: set[str]
     last_value: CodeType | None = None  # of the expression that ends the cell
-    bare: bool = False  # a call whose value nobody uses
+    bare: str = ""  # of a call whose value nobody uses, and that is no check: the name it begins with
     defines: bool = False  # a function or class
 
 
@@ -240,7 +240,12 @@ def plan(source: str, name: str, blank: set[int] | None = None) -> Plan:
             reads |= writes
         first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))]) - 1
         last = (statement.end_lineno or statement.lineno) - 1
-        bare = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+        bare = ""
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            callee: ast.expr = statement.value
+            while isinstance(callee, ast.Call | ast.Attribute | ast.Subscript):
+                callee = callee.func if isinstance(callee, ast.Call) else callee.value
+            bare = callee.id if isinstance(callee, ast.Name) else ""
         defines = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         rewriter = _Rewriter(source, count)
         new = rewriter.visit(statement)
@@ -249,7 +254,9 @@ def plan(source: str, name: str, blank: set[int] | None = None) -> Plan:
         if i == len(tree.body) - 1 and isinstance(new, ast.Expr):
             value = compile(ast.Expression(new.value), name, "eval", dont_inherit=True)
         code = compile_cell(ast.Module([new], []), name, source)
-        out.steps.append(Step(code, first, last, rewriter.sites, reads, writes, value, bare, defines))
+        out.steps.append(
+            Step(code, first, last, rewriter.sites, reads, writes, value, "" if rewriter.sites else bare, defines)
+        )
     return out
 
 

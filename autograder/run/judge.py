@@ -41,7 +41,7 @@ from ..model import Cell, CellOutput, Check, Job, Question, Result
 from . import checks
 from .asserts import RECORDER, Plan, Site, Step, plan
 from .cells import plain_python
-from .remote import Dead, Handle, Opaque, Remote, StudentModule, student_error
+from .remote import Dead, Diverged, Handle, Opaque, Remote, StudentModule, student_error
 from .show import clean, show
 from .wire import Channel, OutOfTime
 
@@ -559,6 +559,7 @@ class Run:
         run = _Statements(self, asked, plan, recorder, poison)
         self.bring_back()
         self.judge.seed(asked.position, self, recorder)
+        before = dict(self.names)
         started = time.monotonic()
         left = asked.limit - asked.spent
         total = self.judge.left
@@ -573,7 +574,10 @@ class Run:
                 if self.remote is not None:
                     self.remote.deadline = self.judge.clock.deadline
                     self.remote.settle()
+                    self.remote.begin()
                 run.all(first, keep_at)
+                if run.surprising and self.remote is not None:
+                    self.second_look(asked, run, first, before, recorder)
         except OutOfTime:
             if self.remote is not None:
                 self.remote.dead = self.remote.dead or "the process that ran your code was stopped"
@@ -588,6 +592,49 @@ class Run:
             self.names.pop(RECORDER, None)
             asked.spent += time.monotonic() - started
 
+    def second_look(self, asked: Asked, run: _Statements, first: int, before: dict[str, Any], seen: Recorder) -> None:
+        """A function changed what it was given, in a call made for its value. What of the verdict rests on that?
+
+        `close(f(x), reference(x))` is no check of `f` if `f` has put zeros into `x`. So the statements are gone through
+        once more, with the same answers from the student's process but the judge's objects as the judge made them. A
+        check that looks at what such a call returned counts as passed only if it passes both ways. A check that looks
+        only at what was changed (`assert (x == before).all()`) has seen what it wanted to see.
+        """
+        assert self.remote is not None
+        tainted: set[str] = set()
+        doubtful: list[Step] = []
+        for index, step in enumerate(run.plan.steps):
+            if index in run.surprising or step.reads & tainted:
+                tainted |= step.writes
+                doubtful.append(step)
+        value, has_value, broken, asked.broken = asked.value, asked.has_value, asked.broken, []
+        records = {key: Record() for key in asked.records}
+        own, asked.records = asked.records, records
+        names, self.names = self.names, Namespace(self.lookup, before)
+        recorder = Recorder(run.plan.sites, records, False, dict(asked.parts))
+        try:
+            self.judge.seed(asked.position, self, recorder)
+            with self.remote.repetition(), contextlib.suppress(Diverged):
+                _Statements(self, asked, run.plan, recorder, dict(run.first_poison)).all(first, None)
+        finally:
+            repeated, asked.broken = asked.broken, broken
+            self.names, asked.records = names, own
+        known = {line for line, _, _ in broken}
+        for line in {line for line, _, _ in repeated} - known:
+            if any(step.first == line for step in doubtful):
+                broken.append((line, "failed", CHANGED if seen.text else ""))
+        for site in (site for step in doubtful for site in step.sites):
+            record = own[site.key]
+            if record.status == "passed" and records[site.key].status != "passed":
+                record.status = "failed"
+                record.message = CHANGED if seen.text else ""
+        if has_value and asked.value != value:
+            ends = [v for v in (value, asked.value) if type(v) in (int, float)]
+            asked.value = min(ends) if len(ends) == 2 else value
+
+
+CHANGED = "right only for the values that your function put into its own arguments; work on a copy"
+
 
 class _Statements:
     """The statements of one test cell, run one by one: what depends on a failed one is left out, the rest runs."""
@@ -598,6 +645,8 @@ class _Statements:
         self.plan = plan
         self.recorder = recorder
         self.poison = poison
+        self.first_poison = dict(poison)
+        self.surprising: set[int] = set()  # statements in which a call made for its value changed its arguments
         self.reached = 0
 
     def all(self, first: int, keep_at: int | None) -> None:
@@ -608,7 +657,14 @@ class _Statements:
             if keep_at is not None and step.first >= keep_at and self.asked.kept is None:
                 self.keep()
             self.reached = index
+            remote = self.run.remote
+            if remote is not None:
+                own = names.get(step.bare) if step.bare in names else getattr(builtins, step.bare, None)
+                remote.takes_changes = bool(step.bare) and (own is None or isinstance(own, Handle))
+                remote.surprised = False
             self.one(step)
+            if remote is not None and remote.surprised:
+                self.surprising.add(index)
         if keep_at is not None and self.asked.kept is None:
             self.keep()
 

@@ -9,6 +9,8 @@ unpickles or imports anything that the student names.
 from __future__ import annotations
 
 import builtins
+import collections
+import contextlib
 import functools
 import inspect
 import io
@@ -18,6 +20,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,10 @@ class Dead(Exception):
 
 class Opaque(TypeError):
     """A test needs plain data where the student's code gave an object."""
+
+
+class Diverged(Exception):
+    """A repetition asked for something else than what it repeats."""
 
 
 class StudentError(Exception):
@@ -407,6 +414,16 @@ def assign(value: Any, new: Any) -> None:
             value.grad = new.grad
 
 
+@dataclass
+class Exchange:
+    """One request and everything that came back, to be gone through again without the student's process."""
+
+    operation: str
+    structure: list[Any]
+    raw: memoryview
+    asked: list[tuple[list[Any], memoryview]]
+
+
 class Remote:
     """One student process, as the judge sees it.
 
@@ -430,7 +447,12 @@ class Remote:
         self.twins: dict[int, tuple[weakref.ref[Any], tuple[Any, ...]]] = {}
         self.twin_numbers: dict[int, int] = {}
         self.held: list[Any] = []  # shared arrays of this question: a test may have changed one and let go of it
-        self.mutations: list[Mutation] = []
+        self.mutations: list[Mutation] = []  # since the journal was begun
+        self.journal: list[Exchange] = []
+        self.repeating: collections.deque[Exchange] | None = None
+        self.takes_changes = True  # whether the statement that runs now is there for what it changes
+        self.start: tuple[int, dict[int, Any], dict[int, int], set[int]] = (-1, {}, {}, set())
+        self.surprised = False  # something changed in a statement that is there for its value
 
     # ------------------------------------------------------------------------------------ asking
 
@@ -443,7 +465,10 @@ class Remote:
         tracked: list[Any] = []
         encoder = _Encoder(self, tracked)
         payload = [encoder.value(value) for value in values]
+        if self.repeating is not None:
+            return self.repeat(operation, tracked)
         moved = []
+        asked: list[tuple[list[Any], memoryview]] = []
         for number, (reference, old) in list(self.twins.items()):
             value = reference()
             if value is not None and (now := state(value)) != old:
@@ -459,6 +484,7 @@ class Remote:
                     raise WireError("a message of no kind")
                 if structure[0] != "ask":
                     break
+                asked.append((structure, raw))
                 self.serve(structure, raw)
         except Closed:
             self.dead = "the process that ran your code ended"
@@ -471,12 +497,59 @@ class Remote:
             raise
         finally:
             self.depth -= 1
+        self.journal.append(Exchange(operation, structure, raw, asked))
+        return self.understand(structure, raw, tracked)
+
+    def understand(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> Any:
         try:
             return self.conclude(structure, raw, tracked)
         except WireError as error:
             raise Opaque(f"not plain data: {error}") from None
         except MemoryError:
             raise Opaque("not plain data: an answer too large to hold") from None
+
+    # ------------------------------------------------------------------------------------ once more, without asking
+
+    def begin(self) -> None:
+        """A run of statements begins that may have to be repeated."""
+        self.journal = []
+        self.mutations = []
+        self.start = (self.next_export, dict(self.exports), dict(self.export_numbers), set(self.pickled))
+
+    @contextlib.contextmanager
+    def repetition(self) -> Iterator[None]:
+        """Inside, every request gets the answer that it got since `begin`, and nothing that came with an answer changes
+        the judge's own objects, which are as they were then."""
+        now = (self.next_export, self.exports, self.export_numbers, self.pickled, dict(self.twins))
+        numbers = dict(self.twin_numbers)
+        mutations, self.mutations = self.mutations, []
+        for mutation in reversed(mutations):
+            mutation.undo()
+        first, exports, export_numbers, pickled = self.start
+        self.next_export, self.exports = first, dict(exports)
+        self.export_numbers, self.pickled = dict(export_numbers), set(pickled)
+        self.repeating = collections.deque(self.journal)
+        try:
+            yield
+        finally:
+            self.repeating = None
+            for mutation in reversed(self.mutations):
+                mutation.undo()
+            self.mutations = mutations
+            self.next_export, self.exports, self.export_numbers, self.pickled, self.twins = now
+            self.twin_numbers = numbers
+            for mutation in mutations:
+                mutation.redo()
+
+    def repeat(self, operation: str, tracked: list[Any]) -> Any:
+        if not self.repeating or self.repeating[0].operation != operation:
+            raise Diverged
+        exchange = self.repeating.popleft()
+        for (_, number, what, values), raw in exchange.asked:
+            with contextlib.suppress(Exception):
+                decoder = _Decoder(self, raw, [], [])
+                self.perform(self.exports[number], what, [decoder.value(value) for value in values])
+        return self.understand(exchange.structure, exchange.raw, tracked)
 
     def settle(self) -> None:
         """A new question: what it has not met yet need not be kept alive."""
@@ -495,9 +568,14 @@ class Remote:
         for index, content in _pairs(changed):
             if not 0 <= index < len(tracked):
                 raise WireError("a change to an argument that there is not")
-            mutation = Mutation(tracked[index], decoder.value(content))
+            new = decoder.value(content)
+            if self.repeating is not None and not self.takes_changes:
+                tracked[index] = new  # for what the answer refers to; the judge's object stays as it is
+                continue
+            mutation = Mutation(tracked[index], new)
             mutation.redo()
             self.mutations.append(mutation)
+            self.surprised |= not self.takes_changes
         for number, content in _pairs(moved):
             known = self.twins.get(number)
             value = known and known[0]()
