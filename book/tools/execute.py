@@ -8,6 +8,7 @@ never write anything that differs from run to run or from machine to machine: ti
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -130,8 +131,25 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
                 output.traceback = [_without_paths(line) for line in output.traceback]
             if "data" in output:
                 output.data.pop(WIDGET_VIEW, None)
-        cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+        cell.outputs = join_streams([output for output in cell.outputs if output.get("data", True)])
         _refuse_traces(number, cell)
+
+
+def join_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs with each unbroken run of printed text as one: stdout, then stderr.
+
+    A kernel sends what is printed in pieces, whose number and order depend on how busy the machine is.
+    """
+    joined: list[nbformat.NotebookNode] = []
+    for is_stream, run in itertools.groupby(outputs, lambda output: output.output_type == "stream"):
+        if not is_stream:
+            joined += run
+            continue
+        texts = {"stdout": "", "stderr": ""}
+        for output in run:
+            texts[output.name] += output.text
+        joined += [nbformat.v4.new_output("stream", name=name, text=text) for name, text in texts.items() if text]
+    return joined
 
 
 def _without_paths(line: str) -> str:

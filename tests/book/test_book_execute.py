@@ -9,7 +9,7 @@ import pytest
 from small_books import code, text, write_notebook
 
 from book.tools.chapters import BookError, find_chapters, toc_pages
-from book.tools.execute import execute, main, name_cells, normalise, read
+from book.tools.execute import execute, join_streams, main, name_cells, normalise, read
 
 pytestmark = pytest.mark.xdist_group("book-run")
 
@@ -117,6 +117,27 @@ def test_what_editors_leave_behind_is_taken_out(tmp_path):
     assert set(notebook.metadata) == {"title", "kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
     assert "version" not in notebook.metadata.language_info
+
+
+def test_text_that_arrives_in_pieces_is_stored_in_one():
+    def stream(name, text):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    picture = nbformat.v4.new_output("display_data", {"image/png": "x"})
+    pieces = [
+        stream("stdout", "K ="),
+        stream("stderr", "e"),
+        stream("stdout", " 1\n"),
+        picture,
+        stream("stdout", "after"),
+    ]
+    assert join_streams(pieces) == [
+        stream("stdout", "K = 1\n"),
+        stream("stderr", "e"),
+        picture,
+        stream("stdout", "after"),
+    ]
+    assert join_streams(join_streams(pieces)) == join_streams(pieces)
 
 
 def test_a_file_that_is_no_notebook_says_so(tmp_path):
