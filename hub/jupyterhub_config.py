@@ -76,7 +76,7 @@ c.JupyterHub.load_roles = [
     {
         "name": f"formgrade-{COURSE}",
         "description": "Open Formgrader: grade, release and collect",
-        "scopes": [f"access:services!service={COURSE}", "list:services", f"read:services!service={COURSE}"],
+        "scopes": [f"access:services!service={COURSE}"],
         "groups": [f"formgrade-{COURSE}"],
     }
 ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -63,15 +64,12 @@ def _unreadable(assignment: Path) -> str:
 
 
 def _reason(outcome: dict) -> str:
-    """The line of nbgrader's log or traceback that says what went wrong."""
-    lines = [line for key in ("log", "error") for line in (outcome.get(key) or "").splitlines()]
-    errors = [line.removeprefix("[ERROR] ") for line in lines if line.startswith("[ERROR]")]
-    wanted = (
-        [line for line in errors if not line.startswith(("There was an error", "Please see the error"))]
-        or lines
-        or ["unknown"]
-    )
-    return wanted[0][:300]
+    """The line of nbgrader's log and traceback that says what went wrong."""
+    lines = [line.strip() for key in ("log", "error") for line in (outcome.get(key) or "").splitlines()]
+    # The first is the cause; nbgrader's last only points to those before it.
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): (?!Please see)", line)]
+    logged = [line.partition("] ")[2] for line in lines if line.startswith(("[ERROR]", "[CRITICAL]"))]
+    return (raised or logged or lines or ["nbgrader does not say why"])[0][:300]
 
 
 def release(state: Path) -> int:
@@ -82,13 +80,14 @@ def release(state: Path) -> int:
     app = NbGrader(raise_config_file_errors=True)
     app.load_cwd_config = False
     app.initialize([])
+    app.config.ExchangeReleaseAssignment.force = True  # in the place of what was released before
     api = NbGraderAPI(coursedir=app.coursedir, parent=app)
     seen, failures = _seen(state), 0
     for name, digest in pending(state).items():
         if name in seen and _submissions(state, app.coursedir.course_id, name):
             print(
                 f"solutions/{name} has changed, but students have handed it in: what they were given stays as it is. "
-                "To release the change all the same, use Generate and Release in Formgrader."
+                "To release the change all the same: in Formgrader, unrelease it, generate it and release it."
             )
         else:
             problem = _unreadable(state / "course" / "solutions" / name)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
-state = Path(os.environ.get("CLASSROOM") or Path(__file__).resolve().parents[2] / ".classroom")
-# The classroom's course directory links to the real one, which holds the configuration and the instructor notebooks.
-load_subconfig(str((state / "course" / "solutions").resolve().parent / "nbgrader_config.py"))  # type: ignore[name-defined]  # noqa: F821
+# In a terminal outside the classroom, nbgrader finds this file by the link to it in the classroom's course directory.
+state = Path(os.environ.get("CLASSROOM") or Path(__file__).parent.parent)
+course = (state / "course" / "solutions").resolve().parent
+load_subconfig(str(course / "nbgrader_config.py"))  # type: ignore[name-defined]  # noqa: F821
 
 c.CourseDirectory.root = str(state / "course")
 c.Exchange.root = str(state / "exchange")

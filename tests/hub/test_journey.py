@@ -19,7 +19,7 @@ WRONG_MESSAGE = "(the same size, with an odd kernel), yours is 0"
 WRITTEN = "Neither is better: the kernels are learned, and one network's are the other's turned by 180 degrees."
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("hub"), pytest.mark.timeout(480)]
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def right_answers() -> dict[str, str]:
