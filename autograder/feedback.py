@@ -244,6 +244,8 @@ def _places(notebook: NotebookNode) -> list[_Place]:
         grade_id = str(marks.get("grade_id", ""))
         points = float(marks.get("points") or 0)
         if marks.get("task"):
+            # A task's text is the instructor's, and may bring its own heading.
+            title = _heading(cell.source) or title
             places.append(_Place(grade_id, "task", title or grade_id, points))
             cells, owner = places[-1].cells, None
         elif marks.get("grade") and marks.get("solution"):
@@ -263,6 +265,11 @@ def _places(notebook: NotebookNode) -> list[_Place]:
             title = _heading(cell.source) or title
     if not (places and cells is places[-1].cells):
         places.append(_Place("", "end", "", 0.0, cells))
+    titles = [place.title for place in places]
+    for title in {title for title in titles if titles.count(title) > 1}:
+        same = [place for place in places if place.title == title]
+        for number, place in enumerate(same, 1):
+            place.title = f"{title} ({number} of {len(same)})"
     return places
 
 
@@ -289,6 +296,10 @@ def _view(page: dict, notebook: NotebookNode, standing: Standing, link_base: str
         # A question about its own answer shows it; so does the first of several about one answer.
         answers = [_answer(cell, standing.comments, lost) for cell in cells]
         questions.append(_question_view(question, f"q{number + 1}", answers, link_base))
+    if page["status"] != "graded":
+        # Nothing was tested; what a person has graded all the same is worth showing.
+        questions = [question for question in questions if question["graded_by"] == "person"]
+        places = [place for place in places if place.graded]
     todo = [question for question in questions if question["look"] == "bad"]
     checks = [check for question in page["questions"] for check in question["checks"]]
     passed = sum(check["status"] == "passed" for check in checks)
@@ -299,7 +310,6 @@ def _view(page: dict, notebook: NotebookNode, standing: Standing, link_base: str
         "notes": [note for note in page["notes"] if note["text"] != NO_RESPONSE],
         "todo": todo,
         "waiting": sum(question["look"] == "wait" for question in questions) if page["status"] == "graded" else 0,
-        "hidden": any(check["visibility"] == "hidden" for check in checks),
         "headline": _headline(len(checks), passed, len(todo)),
         "rest": [_answer(cell, standing.comments, lost) for cell in rest],
     }
@@ -328,7 +338,6 @@ def _question_view(question: dict, anchor: str, answers: list[dict], link_base: 
         look, sign = "bad", "◐" if question["points"] > 0 else "✗"
     else:
         look, sign = "good", "✓"
-    worst = failed[0] if failed else None
     return {
         **question,
         "anchor": anchor,
@@ -339,8 +348,19 @@ def _question_view(question: dict, anchor: str, answers: list[dict], link_base: 
         "passed": passed,
         "answers": answers,
         "show_answer": look == "bad" or question["kind"] == "manual",
-        "first": _first_line(question["message"] or (worst["message"] or worst["hint"] or "" if worst else "")),
+        "first": _first_line(question["message"] or (_briefly(failed[0]) if failed else "")),
     }
+
+
+def _briefly(check: dict) -> str:
+    """What is wrong, for the list at the top: the author's words if there are any, else what came and was expected."""
+    if check["visibility"] == "hidden":
+        return check["hint"] or "a hidden check did not pass"
+    if check["message"]:
+        return check["message"]
+    if check["got"] and check["expected"]:
+        return f"gave {check['got']}, expected {check['expected']}"
+    return check["call"] or ""
 
 
 def _summary(question: dict, passed: int, checks: int) -> str:
@@ -351,7 +371,7 @@ def _summary(question: dict, passed: int, checks: int) -> str:
     if question["kind"] == "manual":
         return "Not answered."
     if not checks:
-        return ""
+        return "The test counts the points by itself." if question["points"] < question["max_points"] else ""
     if passed == checks:
         return f"All {checks} checks passed." if checks > 1 else "The check passed."
     told = f"{passed} of {checks} checks passed." if checks > 1 else "The check did not pass."
@@ -378,16 +398,25 @@ def _check_view(check: dict, number: int, link_base: str) -> dict:
         address = link
     elif link and re.match(r"https?://", link_base):
         address = urljoin(link_base, link)
+    hint = check.get("hint")
+    if hidden and look == "bad" and not hint and check["status"] != "timeout":
+        hint = "This check uses inputs that are not shown. Try other sizes, edge cases and types."
     return {
         "message": "",
         **check,
         "look": look,
         "sign": {"good": "✓", "bad": "✗", "wait": "–"}[look],
         "headline": f"{'Hidden check' if hidden else 'Check'} {number} {_ENDINGS[check['status']]}",
-        "hint": check.get("hint"),
-        "link": link,
+        "hint": hint,
+        "link": _link_text(link) if link else None,
         "address": address,
     }
+
+
+def _link_text(link: str) -> str:
+    """`02-convolution.html#output-size` as “convolution: output size”; other addresses as they are."""
+    named = re.fullmatch(r"(?:[\w./-]*/)?(?:\d+[-_])?([\w-]+)\.(?:html|ipynb|md)(?:#([\w-]+))?", link)
+    return ": ".join(part.replace("-", " ").replace("_", " ") for part in named.groups() if part) if named else link
 
 
 def _first_line(message: str, most: int = 110) -> str:

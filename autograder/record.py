@@ -493,7 +493,9 @@ def _cell(piece: Piece, index: int) -> NotebookNode:
     if kind == "raw":
         return nbformat.v4.new_raw_cell(source, id=f"cell-{index}", metadata=metadata)
     cell = nbformat.v4.new_markdown_cell(
-        safe.markdown(source) if theirs else source, id=f"cell-{index}", metadata=metadata
+        safe.markdown(source, piece.found.attachments if piece.found else ()) if theirs else source,
+        id=f"cell-{index}",
+        metadata=metadata,
     )
     if theirs and piece.found is not None and piece.found.attachments:
         cell.attachments = json.loads(json.dumps(dict(piece.found.attachments)))

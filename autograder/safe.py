@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html as entities
 import re
+from collections.abc import Collection
 from typing import Any
 
 import nh3
@@ -26,24 +27,44 @@ _ANGLE = re.compile(rf"<(?=[A-Za-z/!?])(?!/?(?:{_TYPED})[ ]*/?>)(?!https?://[^\s
 _IMAGE = re.compile(r"<img\b([^<>]*)>", re.I)
 _ATTRIBUTE = re.compile(r"\b(src|alt)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.I)
 _FENCE = re.compile(r"^[ \t>]*(?:[-*+][ \t]+|\d+[.)][ \t]+)*(?:`{3,}|~{3,})")
-_MERMAID = re.compile(r"((?:`{3,}|~{3,})[ \t]*)(?:mermaid)", re.I)
+# What nbconvert looks for the end of, each time anew, to the end of the text.
+_OPENERS = re.compile(r"\\\\[(\[]|\\begin\{")
+# Longer Markdown is cut: what renders in a moment when it is honest may take hours when it is not.
+LONGEST = 100_000
 # Inline links and images, and definitions of reference links.
-_TARGET = re.compile(r"(\]\(\s*<?|\]:\s*<?)([^\s)>]*)")
+_TARGET = re.compile(r"(\]\(\s*|\]:\s*)(<[^<>\n]*>|[^\s)]*)")
 _IMAGE_DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]*$", re.I)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def markdown(source: str) -> str:
-    """Markdown from which no renderer makes a script, a form, a frame or a link that runs something."""
+def markdown(source: str, attachments: Collection[str] = ()) -> str:
+    """Markdown from which no renderer makes a script, a form, a frame or a link that runs something.
+
+    attachments: names of the cell's pictures. nbconvert gives up on a notebook that asks for one that is not there.
+    """
+
+    def target(found: re.Match[str]) -> str:
+        address = found[2].strip("<>")
+        name = address.removeprefix("attachment:")
+        there = name == address or name in attachments
+        return found[1] + (found[2] if there and harmless(address) else "#")
+
+    source = _CONTROL.sub("", source)
+    if len(source) > LONGEST:
+        source = f"{source[:LONGEST]}\n\n({len(source) - LONGEST} more characters are not shown.)"
+    if len(_OPENERS.findall(source)) > 200:
+        source = _OPENERS.sub(lambda found: found[0][:1] + BREAK + found[0][1:], source)
     lines = []
     fenced = False
     for line in source.split("\n"):
-        if _FENCE.match(line):
+        if fence := _FENCE.match(line):
             fenced = not fenced
-            line = _MERMAID.sub(r"\1text", line)
+            language = line[fence.end() :]
+            if language.strip().lower().startswith("mermaid"):
+                line = f"{fence[0]}text"
         lines.append(line if fenced else _IMAGE.sub(_as_markdown_image, line))
-    source = _TARGET.sub(lambda found: found[1] + (found[2] if harmless(found[2]) else "#"), "\n".join(lines))
+    source = _TARGET.sub(target, "\n".join(lines))
     return _ANGLE.sub("<" + BREAK, source)
 
 
@@ -114,8 +135,8 @@ def rendered(source: str, attachments: dict[str, Any] | None = None) -> str:
     """Markdown as clean HTML, for the feedback."""
     renderer = IPythonRenderer(escape=False, attachments=attachments or {}, exclude_anchor_links=True)
     try:
-        page = MarkdownWithMath(renderer=renderer).render(markdown(source))
+        page = MarkdownWithMath(renderer=renderer).render(markdown(source, attachments or {}))
     except (InvalidNotebook, RecursionError):
-        # A picture that is not there, or brackets inside brackets inside …: show what was written.
+        # Quotes inside quotes inside …: show what was written.
         page = f"<pre>{entities.escape(source)}</pre>"
     return html(page)
