@@ -29,7 +29,7 @@ def main() -> None:
                 continue
             wrong, right = len(assignment.answers.wrongs[task.name]), len(assignment.answers.rights[task.name])
             good_wrong, good_right = wrong - len(assignment.accepted(task)), right - len(assignment.rejected(task))
-            equivalent = assignment.answers.equivalents.get(task.name, {})
+            equivalent = assignment.equivalents.get(task.name, {})
             mistakes = [m.description for m in assignment.mutants(task) if m.description not in equivalent]
             missed = {m.description for m in assignment.survivors(task)} - equivalent.keys()
             killed = len(mistakes) - len(missed)

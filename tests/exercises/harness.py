@@ -14,6 +14,7 @@ import io
 import json
 import multiprocessing
 import sys
+import tomllib
 import traceback
 import warnings
 from collections.abc import Iterable, Mapping
@@ -141,6 +142,15 @@ class Assignment:
         spec.loader.exec_module(module)
         return module.answers(self)
 
+    @cached_property
+    def equivalents(self) -> dict[str, dict[str, str]]:
+        """The instructor's list of mutants that are no mistakes: reasons by answer and description."""
+        path = SOLUTIONS / f"{self.name}.mutants.toml"
+        found: dict[str, dict[str, str]] = {}
+        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["equivalent"] if path.exists() else []:
+            found.setdefault(entry["cell"], {})[entry["mutant"]] = entry["reason"]
+        return found
+
     def mutants(self, task: Task) -> list[Mutant]:
         """The instructor's answer with one small mistake in each."""
         return list(mutants(self.source(task.name)))
@@ -187,7 +197,6 @@ class Answers:
     assignment: Assignment
     wrongs: dict[str, list[Wrong]] = field(default_factory=dict)
     rights: dict[str, list[Right]] = field(default_factory=dict)
-    equivalents: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def wrong(
         self, task: str, what: str, source: str | tuple[str, str] | list[tuple[str, str]],
@@ -206,10 +215,6 @@ class Answers:
     def right(self, task: str, what: str, source: str | tuple[str, str] | list[tuple[str, str]]) -> None:
         """Add a right answer, which must get all points."""
         self.rights.setdefault(task, []).append(Right(what, self._text(task, source)))
-
-    def equivalent(self, task: str, mutant: str, reason: str) -> None:
-        """Say why a mutant of the instructor's answer, by its description, is no mistake."""
-        self.equivalents.setdefault(task, {})[mutant] = reason
 
     def _text(self, task: str, source: str | tuple[str, str] | list[tuple[str, str]]) -> str:
         if isinstance(source, str):

@@ -64,7 +64,7 @@ def test_right_answers_in_other_styles_lose_nothing(name: str, task: Task):
 @every_task
 def test_every_small_mistake_in_the_instructors_answer_is_noticed(name: str, task: Task):
     assignment = ASSIGNMENTS[name]
-    equivalent = set(assignment.answers.equivalents.get(task.name, {}))
+    equivalent = set(assignment.equivalents.get(task.name, {}))
     assert equivalent <= {mutant.description for mutant in assignment.mutants(task)}, (
         "listed, but not a mutant any more"
     )

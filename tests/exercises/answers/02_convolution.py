@@ -170,11 +170,6 @@ def smallest_padding(target, size, kernel, stride=1, dilation=1):
         p += 1
 """,
     )
-    to.equivalent(
-        task,
-        "swapped arguments: `padding = max(0, (missing + 1) // 2)` → `padding = max((missing + 1) // 2, 0)`",
-        "max does not care about the order",
-    )
 
 
 def _search(order: str, first: str = "pass") -> str:
@@ -475,12 +470,6 @@ def conv2d_loops(x, w, bias=None, stride=1, padding=0, dilation=1):
     bias = np.zeros(len(w)) if bias is None else bias
     return np.stack([m + b for m, b in zip(maps, bias)]).astype(x.dtype)
 """,
-    )
-    to.equivalent(
-        task,
-        "constant: `padded = np.pad(x, [(0, 0), (padding, padding), (padding, padding)])` → "
-        "`padded = np.pad(x, [(0, 1), (padding, padding), (padding, padding)])`",
-        "a channel of zeros that no loop reads",
     )
 
 
@@ -795,10 +784,6 @@ def catching_inputs():
     }
 """,
     )
-    another = "another input that also shows this bug and no other"
-    to.equivalent(task, f"constant: `{b}` → `{b.replace('1', '2')}`", another)
-    for old, new in [("np.ones((2, 3, 3))", "np.ones((2, 4, 3))"), ("np.ones((2, 3, 3))", "np.ones((2, 3, 4))")]:
-        to.equivalent(task, f"constant: `{c}` → `{c.replace(old, new)}`", another)
 
 
 def _random_case() -> str:
@@ -893,11 +878,6 @@ def grad_kernel(x, grad_out, kernel_size, stride=1, padding=0):
     return grad[:, :, : kernel_size[0], : kernel_size[1]]
 """,
     )
-    to.equivalent(
-        task,
-        f"swapped items: `{add}` → `{add.replace('i, j, None', 'i, None, j')}`",
-        "two integers pick one number either way; the new axes stand in the same order",
-    )
 
 
 def grad_input(to: Answers) -> None:
@@ -991,11 +971,3 @@ def grad_input(w, grad_out, input_size, stride=1, padding=0):
     return grad
 """,
     )
-    larger = "a border that is larger than needed, of which nothing is kept"
-    for old, new, kind in [
-        ("rows + 2 *", "rows + 3 *", "constant"),
-        ("rows + 2 *", "rows + 2 +", "operator"),
-        ("columns + 2 *", "columns + 3 *", "constant"),
-        ("columns + 2 *", "columns + 2 +", "operator"),
-    ]:
-        to.equivalent(task, f"{kind}: `{zeros}` → `{zeros.replace(old, new)}`", larger)
