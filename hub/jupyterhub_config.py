@@ -121,7 +121,7 @@ c.JupyterHub.services = [
     {
         "name": "book",
         "url": book_url,
-        "command": [sys.executable, str(HUB / "book.py"), str(BOOK)],
+        "command": [sys.executable, str(HUB / "pages.py"), str(BOOK)],
         "display": False,
         "environment": {"CLASSROOM": str(STATE)},
     },

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-import release
+import assignments
 from accounts import AccountError, Accounts
 
 HUB = Path(__file__).resolve().parent
@@ -151,12 +151,12 @@ class Classroom:
 
     def _release(self) -> subprocess.Popen | None:
         """Begin to give students what they have not been given yet; None if there is nothing."""
-        if not release.pending(self.state):
+        if not assignments.pending(self.state):
             return None
         config = {"JUPYTER_CONFIG_PATH": str(HUB / "course"), "HOME": str(self.state / "homes" / "grader")}
         with (self.state / "release.log").open("w") as log:
             return subprocess.Popen(
-                [sys.executable, str(HUB / "release.py")], env=self.environment() | config, text=True,
+                [sys.executable, str(HUB / "assignments.py")], env=self.environment() | config, text=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from classroom import ROOT, Served, write_book, write_course
 
-sys.path.insert(0, str(ROOT / "hub"))  # its files are scripts: they find each other by name
+sys.path.append(str(ROOT / "hub"))  # its files are scripts: they find each other by name
 
 
 @pytest.fixture

@@ -236,3 +236,19 @@ def test_a_student_does_the_assignment_and_an_instructor_returns_it(browser, ser
     student.look("feedback-wrong-answer")
 
     assert not student.elsewhere | instructor.elsewhere
+
+
+def test_a_visitor_reads_the_chapter_without_an_account(browser, served, pictures):
+    visitor = Visitor(browser, served, "visitor", pictures)
+    errors: list[str] = []
+    visitor.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    visitor.page.on("pageerror", lambda error: errors.append(str(error)))
+    visitor.page.goto(f"{served.url}/services/book/")
+    visitor.page.get_by_role("navigation").get_by_role("link", name="convolution").first.click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("convolution")
+    # The page's formulas and labs are drawn by scripts; the policy that the book is served with lets them run.
+    expect(visitor.page.locator("mjx-container").first).to_be_visible()
+    expect(visitor.page.locator("figure.lab").first).to_be_visible()
+    visitor.look("chapter")
+    assert not errors
+    assert not visitor.elsewhere

@@ -1,6 +1,6 @@
 """The built book as a service of the Hub: static files at /services/book/, readable without a login.
 
-    python hub/book.py DIRECTORY      (the Hub starts it and sets JUPYTERHUB_SERVICE_URL and _PREFIX)
+    python hub/pages.py DIRECTORY      (the Hub starts it and sets JUPYTERHUB_SERVICE_URL and _PREFIX)
 
 It serves files below DIRECTORY and nothing else, asks for no cookie, and tells the browser to load nothing from
 another host: what the book needs, it brings along.

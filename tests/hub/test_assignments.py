@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 
+import assignments
 import nbformat
 import pytest
-import release
 import serve
 from classroom import ROOT
 
@@ -23,9 +23,9 @@ def laid_out(small):
 
 
 def run(classroom: serve.Classroom) -> str:
-    """What hub/release.py says, run as serve.py runs it."""
+    """What hub/assignments.py says, run as serve.py runs it."""
     environment = classroom.environment() | {"JUPYTER_CONFIG_PATH": str(ROOT / "hub" / "course")}
-    command = [sys.executable, str(ROOT / "hub" / "release.py")]
+    command = [sys.executable, str(ROOT / "hub" / "assignments.py")]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stdout
 
 
@@ -42,7 +42,7 @@ def test_an_assignment_is_released_once_then_again_until_somebody_hands_it_in(la
     assert "YOUR CODE HERE" in given.read_text()
     assert "return 2 * x" not in given.read_text()
     assert "double(5)" not in given.read_text()  # the hidden test
-    assert not release.pending(laid_out.state)
+    assert not assignments.pending(laid_out.state)
 
     # nbgrader's own commands work in a terminal there.
     plain = {name: value for name, value in laid_out.environment().items() if not name.startswith("CLASSROOM")}
@@ -62,7 +62,7 @@ def test_an_assignment_is_released_once_then_again_until_somebody_hands_it_in(la
     assert "in Formgrader, unrelease it, generate it and release it" in said
     assert "too late" not in given.read_text()
     # Said once: the instructor decides now.
-    assert not release.pending(laid_out.state)
+    assert not assignments.pending(laid_out.state)
 
 
 def test_a_broken_notebook_is_named_and_the_others_are_released(laid_out):
@@ -73,7 +73,7 @@ def test_a_broken_notebook_is_named_and_the_others_are_released(laid_out):
     assert len(said) == 2
     assert said[0].startswith("solutions/00-broken can't be released: 00-broken.ipynb is not a valid notebook")
     assert said[1] == "Released 01-tiny."
-    assert list(release.pending(laid_out.state)) == ["00-broken"]
+    assert list(assignments.pending(laid_out.state)) == ["00-broken"]
 
     # Well-formed, but wrong for nbgrader: two cells of one name. What nbgrader says is passed on.
     notebook = nbformat.read(laid_out.course / "solutions" / "01-tiny" / "01-tiny.ipynb", as_version=4)
@@ -84,9 +84,9 @@ def test_a_broken_notebook_is_named_and_the_others_are_released(laid_out):
 
 def test_what_does_not_belong_to_an_assignment_does_not_count(tmp_path):
     (tmp_path / "data.csv").write_text("1")
-    before = release.fingerprint(tmp_path)
+    before = assignments.fingerprint(tmp_path)
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "data-checkpoint.csv").write_text("1")
-    assert release.fingerprint(tmp_path) == before
+    assert assignments.fingerprint(tmp_path) == before
     os.rename(tmp_path / "data.csv", tmp_path / "more.csv")
-    assert release.fingerprint(tmp_path) != before
+    assert assignments.fingerprint(tmp_path) != before

@@ -1,6 +1,6 @@
 """Release the course's assignments to the classroom's students, through nbgrader's own API.
 
-    python hub/release.py      (serve.py runs it, with CLASSROOM and JUPYTER_CONFIG_PATH set, when some are `pending`)
+    python hub/assignments.py     (run by serve.py, with CLASSROOM and JUPYTER_CONFIG_PATH set, when some are `pending`)
 
 An assignment is generated and released when it is new, or when its files have changed and nobody has handed it in yet.
 Once there are submissions, what was released stays: its tests are what these were written for. The instructor can
