@@ -43,7 +43,7 @@ def plain_python(source: str) -> str:
     return "\n".join(lines)
 
 
-def compile_cell(tree_or_source: ast.Module | str, name: str, source: str) -> CodeType:
+def compile_cell(tree_or_source: ast.Module | str, name: str, source: str, flags: int = 0) -> CodeType:
     """Code of a whole cell; tracebacks show its lines. Raises SyntaxError and ValueError."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    return compile(tree_or_source, name, "exec", dont_inherit=True)
+    return compile(tree_or_source, name, "exec", flags=flags, dont_inherit=True)

@@ -7,6 +7,7 @@ an expected value or anything else that a student may not see.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import copy
 import functools
@@ -340,7 +341,12 @@ class Side:
             file.write(data)
 
     def do_cell(self, name: str, source: str) -> None:
-        exec(compile_cell(plain_python(source), name, source), self.main.__dict__)
+        code = compile_cell(plain_python(source), name, source, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waiting = eval(code, self.main.__dict__)
+        if code.co_flags & inspect.CO_COROUTINE:  # a notebook cell may await at its left margin
+            import asyncio
+
+            asyncio.run(waiting)
 
     def do_name(self, name: str) -> Any:
         return self.main.__dict__[name]
