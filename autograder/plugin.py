@@ -10,11 +10,13 @@ ask for it and for no other:
 - `Autograde.sanitize_preprocessors`, `.autograde_preprocessors`: one that refuses. Should nbgrader's own loop ever run
   in spite of the above, it stops before it executes a cell.
 - `GenerateFeedback.exporter_class` for the feedback, `Validator.Execute`'s hooks for `nbgrader validate` and the
-  Validate button, `ExchangeFactory.collect` and `ZipCollectApp.extractor_plugin` for what comes in.
+  Validate button, `ExchangeFactory.collect` and `ZipCollectApp.extractor_plugin` for what comes in,
+  `ExportApp.plugin_class` for grades that go out as CSV.
 """
 
 from __future__ import annotations
 
+import csv
 import fnmatch
 import os
 import pwd
@@ -26,6 +28,7 @@ from typing import Any
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.plugins.export import CsvExportPlugin
 from nbgrader.plugins.zipcollect import ExtractorPlugin
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 from traitlets import Bool, Float
@@ -48,6 +51,8 @@ def configure(c: Config) -> None:
         c.ExchangeFactory.collect = "autograder.plugin.Collect"
     if "extractor_plugin" not in c.ZipCollectApp:
         c.ZipCollectApp.extractor_plugin = "autograder.plugin.Extractor"
+    if "plugin_class" not in c.ExportApp:
+        c.ExportApp.plugin_class = "autograder.plugin.CsvExport"
     from autograder import validate
 
     c.Validator.Execute.on_cell_execute = validate.on_cell_execute
@@ -332,3 +337,66 @@ class Extractor(ExtractorPlugin):
 def _stem(name: str) -> str:
     stem = Path(name).stem
     return stem.removesuffix(".tar")
+
+
+# --- what goes out ---------------------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
+    "late_submission_penalty", "score", "max_score",
+)  # fmt: skip
+
+
+class CsvExport(CsvExportPlugin):
+    """`nbgrader export` with the columns that nbgrader writes, quoted, so that a comma in a name shifts nothing.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not show.
+    """
+
+    def export(self, gradebook: Any) -> None:
+        """Write the grades to `self.to`, or grades.csv."""
+        dest = self.to or "grades.csv"
+        self.log.info("Exporting grades to %s", dest)
+        wanted_students, wanted = set(map(str, self.student)), set(map(str, self.assignment))
+        with open(dest, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            for assignment in gradebook.assignments:
+                for student in gradebook.students:
+                    if (not wanted or assignment.name in wanted) and (
+                        not wanted_students or student.id in wanted_students
+                    ):
+                        row = self._row(gradebook, assignment, student)
+                        writer.writerow({name: _inert(value) for name, value in row.items()})
+
+    def _row(self, gradebook: Any, assignment: Any, student: Any) -> dict[str, Any]:
+        from nbgrader.api import MissingEntry
+
+        row = {
+            "assignment": assignment.name,
+            "duedate": assignment.duedate,
+            "timestamp": None,
+            "student_id": student.id,
+            "last_name": student.last_name,
+            "first_name": student.first_name,
+            "email": student.email,
+            "raw_score": 0.0,
+            "late_submission_penalty": 0.0,
+            "score": 0.0,
+            "max_score": assignment.max_score,
+        }
+        try:
+            submission = gradebook.find_submission(assignment.name, student.id)
+        except MissingEntry:
+            return row
+        penalty = submission.late_submission_penalty
+        return row | {
+            "timestamp": submission.timestamp,
+            "raw_score": submission.score,
+            "late_submission_penalty": penalty,
+            "score": max(0.0, submission.score - penalty),
+        }
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") and value else value
