@@ -165,21 +165,40 @@ class Grader:
         started = time.monotonic()
         self._load_for(job)
         skip: set[int] = set()
+        ends: set[int | None] = set()  # where a judge has ended already
         result: Result | None = None
+        accidents = 0
         while result is None:
-            attempt = _Attempt(self, job, skip, started)
-            try:
-                result, stuck = attempt.run()
-            finally:
-                attempt.close()
-            if result is None:
-                if stuck is None or stuck in skip:
-                    result = self._without_verdict(job, "the judge ended without a verdict: " + attempt.reason)
-                else:
-                    skip.add(stuck)
+            stuck: int | None = None
+            in_time = True
+            reason = "the warm parent ended"
+            with contextlib.suppress(EOFError, OSError):
+                with contextlib.closing(_Attempt(self, job, skip, started)) as attempt:
+                    result, stuck = attempt.run()
+                    reason, in_time = attempt.reason, attempt.in_time
+                accidents += attempt.accidents
+            if result is not None:
+                break
+            if not self._alive():  # not the job's doing: no student code runs in the warm parent
+                accidents += 1
+                self.close()
+                if accidents > 5:
+                    raise RuntimeError("the grading process keeps ending")
+                self._start(self.isolated)
+            elif in_time and stuck not in ends:  # once may have been an accident
+                ends.add(stuck)
+            elif stuck is None or stuck in skip:
+                result = self._without_verdict(job, "the judge ended without a verdict: " + reason)
+            else:
+                skip.add(stuck)
         result.environment = environment_hash()
         result.seconds = round(time.monotonic() - started, 4)
+        result.accidents = accidents
         return result
+
+    def _alive(self) -> bool:
+        """Whether the warm parent is there; between messages it has nothing to say."""
+        return not select.select([self.control], [], [], 0)[0]
 
     def _without_verdict(self, job: Job, why: str) -> Result:
         questions = [
@@ -236,11 +255,13 @@ class _Attempt:
         self.job = job
         self.skip = skip
         self.reason = ""
+        self.in_time = True
         self.student: _Child | None = None
         self.waiting: list[int] = []  # files of a student process that nobody has asked for yet
         self.usage: Usage | None = None
         self.overdrawn = False
         self.kills = 0
+        self.accidents = 0  # processes that ended though nobody ended them
         limits = job.limits
         self.memory_mb = max([limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
         self.settings = {**vars(limits), "memory_mb": self.memory_mb}
@@ -277,8 +298,10 @@ class _Attempt:
                 else:
                     raise WireError("a message of no kind")
         except OutOfTime:
+            self.in_time = False
             self.reason = "it ran too long"
         except (Closed, WireError, TypeError, ValueError, KeyError, IndexError) as error:
+            self.accidents += 1
             self.reason = f"it stopped ({type(error).__name__}: {error})"
         return None, self.position
 
@@ -341,6 +364,8 @@ class _Attempt:
         self.usage = None
         self.forget_files()
         if self.student is not None:
+            if self.student.gone(0.0) and self.student.handle >= 0 and self.why() != "memory":
+                self.accidents += 1
             self.student.end()
             self.grader.ended.append(self.student)
             self.student = None

@@ -39,7 +39,7 @@ class Site:
     swapped: bool = False  # the expected value stands on the left
     message: str | None = None  # the author's, if it is a constant
     constant: bool = False  # asserts a literal: `assert False, "…"`
-    in_loop: bool = False
+    equal: bool = False  # asserts that two values are equal, exactly or nearly
 
     @property
     def key(self) -> tuple[int, int]:
@@ -122,14 +122,13 @@ class _Rewriter(ast.NodeTransformer):
         self.source = source
         self.number = first_site
         self.sites: list[Site] = []
-        self.loops = 0
 
     def _text(self, node: ast.AST) -> str:
         text = ast.get_source_segment(self.source, node)
         return " ".join(text.split()) if text else ast.unparse(node)
 
     def _site(self, node: ast.stmt, shown: ast.expr) -> tuple[Site, ast.Constant]:
-        site = Site(node.lineno - 1, node.col_offset, self._text(shown), in_loop=self.loops > 0)
+        site = Site(node.lineno - 1, node.col_offset, self._text(shown))
         self.sites.append(site)
         self.number += 1
         return site, ast.Constant(self.number - 1)
@@ -143,6 +142,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             left, right = test.left, test.comparators[0]
             site.sign = _SIGNS[type(test.ops[0])]
+            site.equal = isinstance(test.ops[0], ast.Eq)
             site.swapped = _literal(left) and not _literal(right) and isinstance(test.ops[0], ast.Eq | ast.NotEq)
             first, second = ("expected", "got") if site.swapped else ("got", "expected")
             return ast.Compare(note(first, left), test.ops, [note(second, right)])
@@ -150,6 +150,7 @@ class _Rewriter(ast.NodeTransformer):
             plain = not any(isinstance(a, ast.Starred) for a in test.args)
             if _COMPARES.fullmatch(last_name(test.func)) and len(test.args) >= 2 and plain:
                 site.swapped = _literal(test.args[0]) and not _literal(test.args[1])
+                site.equal = True
                 first, second = ("expected", "got") if site.swapped else ("got", "expected")
                 args = [note(first, test.args[0]), note(second, test.args[1]), *test.args[2:]]
                 return ast.Call(test.func, args, test.keywords)
@@ -193,19 +194,12 @@ class _Rewriter(ast.NodeTransformer):
         guard = ast.Try([begin, *body], [handler], [], [])
         return ast.fix_missing_locations(ast.copy_location(guard, node))
 
-    def _loop(self, node: Any) -> Any:
-        self.loops += 1
-        node.body = [self.visit(s) for s in node.body]
-        node.orelse = [self.visit(s) for s in node.orelse]
-        self.loops -= 1
-        return node
-
-    visit_For = visit_While = _loop
-
-    def visit_If(self, node: ast.If) -> Any:
+    def _block(self, node: Any) -> Any:
         node.body = [self.visit(s) for s in node.body]
         node.orelse = [self.visit(s) for s in node.orelse]
         return node
+
+    visit_If = visit_For = visit_While = _block
 
     def visit_With(self, node: ast.With) -> Any:
         if not any(

@@ -129,6 +129,9 @@ class Handle:
     def __subclasscheck__(self, value: object) -> bool:
         return isinstance(value, Handle) and _exact(self._kbk_side.request("issubclass", value, self), bool)
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise Opaque(f"not plain data: {self._kbk_about.article} is no array")
+
     def __reduce__(self) -> Any:
         raise pickle.PicklingError("a student's object stays where it is")
 

@@ -30,7 +30,8 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 
 def job(*cells: Cell, limits: Limits = QUICK, **fields) -> Job:
-    return Job("ps1", "ann", "p1", cells, limits=limits, **fields)
+    names = {"assignment": "ps1", "student": "ann", "notebook": "p1", **fields}
+    return Job(cells=cells, limits=limits, **names)
 
 
 def only(result: Result) -> Question:
