@@ -858,6 +858,10 @@ class Judge:
                 os.makedirs(os.path.dirname(name), exist_ok=True)
             with open(name, "wb") as file:
                 file.write(data)
+        if files:
+            # The instructor's own modules, after the libraries; a student's files never come to this side.
+            sys.path.append(os.getcwd())
+            importlib.invalidate_caches()
         for position in self.skip:
             if position in self.asked:
                 asked = self.asked[position]

@@ -11,6 +11,7 @@ import ast
 import builtins
 import copy
 import functools
+import importlib
 import inspect
 import io
 import operator
@@ -339,6 +340,7 @@ class Side:
         os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
         with open(name, "wb") as file:
             file.write(data)
+        importlib.invalidate_caches()
 
     def do_cell(self, name: str, source: str) -> None:
         code = compile_cell(plain_python(source), name, source, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -478,6 +480,7 @@ def main(channel: Channel) -> None:
     """Serve until the judge hangs up. Never returns."""
     side = Side(channel)
     builtins.input = no_input
+    sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
     try:
         side.serve()
     except Closed:
