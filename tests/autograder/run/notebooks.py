@@ -15,7 +15,7 @@ def given(source: str, **fields) -> Cell:
     return Cell(source, "both", **fields)
 
 
-def test(source: str, points: float = 10.0, grade_id: str = "q1", **fields) -> Cell:
+def test(source: str, points: float = 10.0, grade_id: str = "q1", **fields) -> Cell:  # noqa: PT028 (it makes a test cell, it is not one)
     """A test cell; lines between the HIDDEN TESTS markers are hidden."""
     hidden, inside = [], False
     for i, line in enumerate(source.split("\n")):
