@@ -71,7 +71,12 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--question", metavar="Q", help="grade this question anew and leave the points of the others")
     grade.add_argument("--force", action="store_true", help="grade anew what has a verdict that stands")
     _where(grade)
-    grade.add_argument("--json", type=Path, metavar="DIR", help="also write each verdict in full (not for students) and summary.json into DIR")
+    grade.add_argument(
+        "--json",
+        type=Path,
+        metavar="DIR",
+        help="also write each verdict in full (not for students) and summary.json into DIR",
+    )
     grade.add_argument("--quiet", action="store_true", help="no progress bar, and only faults in the report")
 
     lint = command(
@@ -285,6 +290,9 @@ def _write_summary(path: Path, assignment: str, verdicts: list[Any], summary: An
         "assignment": assignment,
         "complete": summary is not None,
         "standing": summary.standing if summary else None,
+        "workers": summary.workers if summary else None,
+        "seconds": summary.seconds if summary else None,
+        "start_seconds": summary.start_seconds if summary else None,
         "verdicts": [asdict(verdict) for verdict in sorted(verdicts, key=lambda each: (each.student, each.notebook))],
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

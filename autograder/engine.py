@@ -72,6 +72,7 @@ class Summary:
     verdicts: list[Verdict] = field(default_factory=list)
     standing: int = 0
     busy: int = 0
+    workers: int = 0  # on this machine; 0 on a cluster
     elsewhere: int = 0  # standing verdicts' environments that are not this one
     seconds: float = 0.0
     start_seconds: float = 0.0
@@ -181,6 +182,7 @@ class Engine(LoggingConfigurable):
                 def ready() -> None:
                     summary.start_seconds = summary.start_seconds or time.monotonic() - started
 
+                summary.workers = self.local_workers(plan.todo)
                 pool = self.pool(plan.todo, ready)
                 run = _Run(self, what, ledger, pool, recorder, leases.seed_key(database), environment, items)
                 for verdict, result in run.verdicts():
@@ -203,7 +205,11 @@ class Engine(LoggingConfigurable):
         """Workers for so many jobs at most. Raises pools.PoolError."""
         if self.scheduler:
             return pools.DaskPool(self.scheduler, self.setup, on_ready=on_ready)
-        return pools.LocalPool(min(self.workers or cores(), todo), self.setup, on_ready=on_ready)
+        return pools.LocalPool(self.local_workers(todo), self.setup, on_ready=on_ready)
+
+    def local_workers(self, todo: int) -> int:
+        """How many processes to start on this machine for so many jobs; none for a cluster."""
+        return 0 if self.scheduler else max(1, min(self.workers or cores(), todo))
 
 
 LIMITS = ("question_seconds", "submission_seconds", "memory_mb", "processes", "file_mb", "output_kb")
