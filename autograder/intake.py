@@ -100,9 +100,9 @@ class Submission:
             return self.files[f"{name}.ipynb"]
         except KeyError:
             pass
-        others = sorted(path for path in self.files if path.endswith(".ipynb"))
-        found = f"It has {shown(others[0])} instead. Rename it" if len(others) == 1 else "Put it there"
-        raise NotGradable(f"The submission has no file {shown(name + '.ipynb')}. {found} and submit again.")
+        renamed = [path for path in sorted(self.files) if path.endswith(".ipynb") and name.lower() in path.lower()]
+        hint = f"It has {shown(renamed[0])} instead. Rename it" if len(renamed) == 1 else "Put it there"
+        raise NotGradable(f"The submission has no file {shown(name + '.ipynb')}. {hint} and submit again.")
 
     def extra_files(self) -> dict[str, bytes]:
         """What the student added beside the notebooks: modules, data, pictures."""
