@@ -186,6 +186,8 @@ def explain(error: BaseException) -> tuple[str, str]:
     about = student_error(error)
     if about is not None:
         own, text, where = about
+        if own == "MemoryError" and not text:
+            text = "your code used more memory than it may"
         said = f"{own}: {clean(text)}" if text else own
         return "error", f"{said} ({clean(where)})" if where else said
     if isinstance(error, AssertionError | Opaque):
@@ -333,7 +335,7 @@ class Run:
             return self.remote
         self.close()
         channel, out, err = self.judge.supervisor.new_student()
-        self.remote = Remote(channel, self.shared)
+        self.remote = Remote(channel, self.shared, self.why)
         self.remote.deadline = self.judge.clock.deadline
         for fd, which in ((out, "stdout"), (err, "stderr")):
             channel.drains[fd] = self._drain(fd, which, channel)
@@ -409,13 +411,11 @@ class Run:
             self.remote.dead = self.remote.dead or "the process that ran your code was stopped"
         self.remote = None
 
-    def why(self, text: str) -> str:
-        """`text`, or what the supervisor knows better."""
-        if self.remote is not None and self.remote.dead:
-            cause = self.judge.supervisor.why_dead()
-            if cause == "memory":
-                return f"your code used more memory than the {self.judge.memory_mb} MB it may"
-        return text
+    def why(self) -> str:
+        """Why the student's process ended, if the supervisor knows."""
+        if self.judge.supervisor.why_dead() == "memory":
+            return f"your code used more memory than the {self.judge.memory_mb} MB it may"
+        return ""
 
     def lookup(self, name: str) -> Any:
         """A name that the instructor's cells use and do not define."""
@@ -460,7 +460,7 @@ class Run:
             error = f"ran longer than {limit:g} s and was stopped"
             self.fatal.add((position, -1))
         except Dead as dead:
-            error = self.why(str(dead))
+            error = str(dead)
             self.fatal.add((position, -1))
         except Exception as raised:
             error = explain(raised)[1]
@@ -738,8 +738,6 @@ class _Statements:
 
     def fail(self, step: Step, error: BaseException) -> None:
         status, message = explain(error)
-        if isinstance(error, Dead):
-            message = self.run.why(message)
         for name in step.writes:
             self.poison[name] = message
             self.run.names.pop(name, None)

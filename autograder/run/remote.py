@@ -431,11 +431,13 @@ class Remote:
     """One student process, as the judge sees it.
 
     shared: top-level names that the instructor's cells gave to both sides.
+    why: says why the process ended, as far as somebody else knows.
     deadline: `time.monotonic()` at which the question's time is over; None for no limit.
     """
 
-    def __init__(self, channel: Channel, shared: set[str]) -> None:
+    def __init__(self, channel: Channel, shared: set[str], why: Callable[[], str]) -> None:
         self.channel = channel
+        self.why = why
         self.shared = shared
         self.deadline: float | None = None
         self.dead = ""  # why, once it is
@@ -490,7 +492,7 @@ class Remote:
                 asked.append((structure, raw))
                 self.serve(structure, raw)
         except Closed:
-            self.dead = "the process that ran your code ended"
+            self.dead = self.why() or "the process that ran your code ended"
             raise Dead(self.dead) from None
         except WireError as error:
             self.dead = f"your code sent what no answer may be: {error}"
@@ -505,11 +507,14 @@ class Remote:
 
     def understand(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> Any:
         try:
-            return self.conclude(structure, raw, tracked)
+            value, error = self.conclude(structure, raw, tracked)
         except WireError as error:
             raise Opaque(f"not plain data: {error}") from None
         except MemoryError:
             raise Opaque("not plain data: an answer too large to hold") from None
+        if error is not None:
+            raise error
+        return value
 
     # ------------------------------------------------------------------------------------ once more, without asking
 
@@ -560,8 +565,8 @@ class Remote:
             self.request("settle")
         self.held.clear()
 
-    def conclude(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> Any:
-        """The student's answer: a value, or an exception that is raised here."""
+    def conclude(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> tuple[Any, BaseException | None]:
+        """The student's answer: a value, or an exception. Raises WireError."""
         if len(structure) != 5 or structure[0] not in ("ok", "no"):
             raise WireError("a malformed answer")
         kind, body, changed, moved, linked = structure
@@ -586,8 +591,8 @@ class Remote:
                 assign(value, decoder.value(content))
                 self.twins[number] = (known[0], state(value))
         if kind == "ok":
-            return decoder.value(body)
-        raise self.error(body)
+            return decoder.value(body), None
+        return None, self.error(body)
 
     def serve(self, structure: list[Any], raw: memoryview) -> None:
         """Do what the student's process asks of an object of the judge's."""
