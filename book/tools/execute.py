@@ -139,6 +139,7 @@ def join_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Notebook
     """The outputs with each unbroken run of printed text as one: stdout, then stderr.
 
     A kernel sends what is printed in pieces, whose number and order depend on how busy the machine is.
+    (nbclient can join them too, but moves what is printed after a picture above it.)
     """
     joined: list[nbformat.NotebookNode] = []
     for is_stream, run in itertools.groupby(outputs, lambda output: output.output_type == "stream"):
@@ -198,8 +199,6 @@ def run(notebook: nbformat.NotebookNode, folder: Path, timeout: int = CELL_TIMEO
         km=manager,
         timeout=timeout,
         store_widget_state=False,
-        # A busy machine flushes a cell's prints in pieces; the file must not show in how many.
-        coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
