@@ -22,6 +22,7 @@ PORT = int(os.environ["CLASSROOM_PORT"])
 STATE = Path(os.environ["CLASSROOM"])  # everything the classroom keeps
 BOOK = Path(os.environ["CLASSROOM_BOOK"])  # the built HTML
 COURSE = os.environ["CLASSROOM_COURSE"]  # the course's id: names its service, its groups and its place in the exchange
+PATIENCE = 120  # seconds until a server that does not answer counts as broken: a laptop may be busy or cold
 AS_ROOT = ["--allow-root"] if os.geteuid() == 0 else []
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
@@ -97,6 +98,7 @@ c.JupyterHub.default_url = landing
 c.JupyterHub.spawner_class = "simple"  # a plain process: no system account needed for `student`
 c.SimpleLocalProcessSpawner.home_dir_template = str(STATE / "homes" / "{username}")
 c.Spawner.args = AS_ROOT
+c.Spawner.start_timeout = c.Spawner.http_timeout = PATIENCE
 c.Spawner.environment = {
     "CLASSROOM": str(STATE),
     "CLASSROOM_COURSE": COURSE,
@@ -123,6 +125,7 @@ c.JupyterHub.services = [
         "url": book_url,
         "command": [sys.executable, str(HUB / "pages.py"), str(BOOK)],
         "display": False,
+        "timeout": PATIENCE,
         "environment": {"CLASSROOM": str(STATE)},
     },
     {
@@ -131,6 +134,7 @@ c.JupyterHub.services = [
         "command": [sys.executable, "-m", "jupyterhub.singleuser", *AS_ROOT],
         "cwd": str(STATE / "course"),
         "oauth_no_confirm": True,
+        "timeout": PATIENCE,
         "environment": {
             "CLASSROOM": str(STATE),
             "HOME": str(STATE / "homes" / "grader"),
