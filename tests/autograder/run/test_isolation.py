@@ -423,5 +423,5 @@ def test_a_dead_grader_leaves_nothing(tmp_path):
     assert len(family) == 3  # the warm parent, the judge and the student's process
     process.send_signal(signal.SIGKILL)
     process.wait()
-    gone, alive = psutil.wait_procs([parent, *family], timeout=20)
+    _, alive = psutil.wait_procs([parent, *family], timeout=20)
     assert not alive
