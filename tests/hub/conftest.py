@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from classroom import ROOT, Served, write_book, write_course
+from served_classroom import ROOT, Served, write_book, write_course
 
 sys.path.append(str(ROOT / "hub"))  # its files are scripts: they find each other by name
 

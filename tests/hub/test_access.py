@@ -1,8 +1,8 @@
 """Who may open what, asked of a running classroom in a browser."""
 
 import pytest
-from classroom import Served, write_course
 from playwright.sync_api import expect
+from served_classroom import Served, write_course
 
 COURSE = "kernel-by-kernel"
 PAGE = """<!doctype html><title>A book</title><h1>A book of one page</h1>

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from accounts import AccountError, Accounts
-from classroom import ROOT
+from served_classroom import ROOT
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import assignments
 import nbformat
 import pytest
 import serve
-from classroom import ROOT
+from served_classroom import ROOT
 
 pytestmark = [pytest.mark.xdist_group("hub"), pytest.mark.slow]
 COURSE = "kernel-by-kernel"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classroom import ROOT, Served
 from playwright.sync_api import Locator, Page, expect
+from served_classroom import ROOT, Served
 
 COURSE, ASSIGNMENT = "kernel-by-kernel", "02-convolution"
 # Task 2, worth one point: this answer forgets the padding altogether, and the visible test says what came of it.

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 import serve
-from classroom import ROOT, Served, processes_of
+from served_classroom import ROOT, Served, processes_of
 
 pytestmark = [pytest.mark.xdist_group("hub")]
 
