@@ -48,7 +48,22 @@ def test_an_object_learns_nothing_of_what_it_is_compared_with(grader):
         "seen = []\nclass A:\n    def __getattr__(self, name):\n        raise AttributeError\n"
         + "".join(
             f"    def __{n}__(self, *o):\n        seen.append(o)\n        return 0.0\n"
-            for n in ("eq", "ne", "lt", "le", "gt", "sub", "rsub", "add", "radd", "mul", "rmul", "contains", "abs", "pow")
+            for n in (
+                "eq",
+                "ne",
+                "lt",
+                "le",
+                "gt",
+                "sub",
+                "rsub",
+                "add",
+                "radd",
+                "mul",
+                "rmul",
+                "contains",
+                "abs",
+                "pow",
+            )
         )
         + "def f(x):\n    return A()\n"
     )
@@ -74,7 +89,9 @@ def test_an_empty_array_is_close_to_nothing(grader, shape, library):
     assert only(grader.grade(job(NP, test(both)))).points == 10
 
 
-SHELL = "try:\n    from IPython import get_ipython as g\n    ip = g() or get_ipython()\nexcept NameError:\n    ip = None\n"
+SHELL = (
+    "try:\n    from IPython import get_ipython as g\n    ip = g() or get_ipython()\nexcept NameError:\n    ip = None\n"
+)
 KERNEL = {
     "ast transformers": "import ast\nclass T(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return None\nip.ast_transformers.append(T())",
     "input transformers": "ip.input_transformers_cleanup.append(lambda lines: ['pass'])",
@@ -115,7 +132,9 @@ def test_no_verdict_is_read_from_an_output(grader, name):
 
 @pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "1e9", "-1", "10**400", "-0.5"])
 def test_points_outside_the_range_are_an_authors_error(grader, value):
-    result = grader.grade(job(answer("def f():\n    return 1"), test(f"assert f() == 1\n{value}"), test("assert f() == 1", grade_id="q2")))
+    result = grader.grade(
+        job(answer("def f():\n    return 1"), test(f"assert f() == 1\n{value}"), test("assert f() == 1", grade_id="q2"))
+    )
     first, second = result.questions
     assert first.points == 0
     assert "tell the instructor" in first.message
@@ -166,7 +185,9 @@ def test_library_names_of_an_answer_cell_are_the_judges(grader):
     fields = {"imports": imports, "provides": provides}
     before = given("W = None")
     assert only(grader.grade(job(before, answer(own, **fields), test(tests)))).points == 10
-    fake = "allclose = lambda *a: True\nclass la:\n    norm = staticmethod(lambda v: 4)\ndef f(x):\n    return -1\nW = 3\n"
+    fake = (
+        "allclose = lambda *a: True\nclass la:\n    norm = staticmethod(lambda v: 4)\ndef f(x):\n    return -1\nW = 3\n"
+    )
     result = grader.grade(job(before, answer(fake, **fields), test(tests)))
     assert [check.status for check in only(result).checks] == ["failed", "failed", "passed"], everything(result)
 
@@ -251,7 +272,9 @@ def test_no_test_source_is_on_the_students_side(grader):
     )
     fields = {"hint": needle, "link": needle, "grade_id": needle}
     generous = Limits(question_seconds=60, submission_seconds=120, memory_mb=512)
-    result = grader.grade(job(answer(HUNT), test(tests, **fields), limits=generous, notebook=needle, files={"data.csv": b"1"}))
+    result = grader.grade(
+        job(answer(HUNT), test(tests, **fields), limits=generous, notebook=needle, files={"data.csv": b"1"})
+    )
     assert only(result).points == 10, [(c.status, c.message, c.got) for c in only(result).checks]
 
 

@@ -57,7 +57,9 @@ def test_hidden_inputs_do_not_come_out_later_either(grader, name):
         "def shout():\n    while True:\n        print(seen, flush=True)\n        time.sleep(0.01)\nthreading.Thread(target=shout, daemon=True).start()\n"
     )
     cell, public = LATER[name]
-    result = grader.grade(job(answer(code), hidden(f"assert f({SECRET}) == 4"), answer(cell), test(public, grade_id="q2")))
+    result = grader.grade(
+        job(answer(code), hidden(f"assert f({SECRET}) == 4"), answer(cell), test(public, grade_id="q2"))
+    )
     assert str(SECRET) not in everything(result)
     assert result.questions[0].points == 0
 
@@ -100,7 +102,9 @@ def test_partial_points(grader):
     assert only(grader.grade(job(code, test(tests)))).points == 0
     number = "score = 0\nfor n, want in ((1, 1), (2, 0), (3, 9)):\n    if f(n) == want:\n        score += 2\nscore"
     assert only(grader.grade(job(code, test(number)))).points == 4
-    mixed = hidden("if f(3) == 9:\n    score += 5", public="score = 0\nif f(2) == 4:\n    score += 2").source + "\nscore"
+    mixed = (
+        hidden("if f(3) == 9:\n    score += 5", public="score = 0\nif f(2) == 4:\n    score += 2").source + "\nscore"
+    )
     assert only(grader.grade(job(code, test(mixed)))).points == 7
 
 
@@ -134,7 +138,9 @@ def test_inputs_are_drawn_for_each_submission(grader):
 def test_twenty_gradings_are_one(grader):
     cells = (
         given("import numpy as np\nimport torch"),
-        answer("import random\nx = random.random(), np.random.rand(), torch.rand(1).item(), list({'a', 'b', 'c', 'd'})\ndef f(n):\n    return n"),
+        answer(
+            "import random\nx = random.random(), np.random.rand(), torch.rand(1).item(), list({'a', 'b', 'c', 'd'})\ndef f(n):\n    return n"
+        ),
         hidden("assert f(3) == 4", public="assert x == 0\nassert f(np.random.rand()) == 0"),
     )
     results = []

@@ -59,7 +59,13 @@ def ask(grader, code: str, expression: str):
 def course(tmp_path):
     """A course directory as it lies on a grader's disk, readable for all, with a secret in every file."""
     secret = f"secret-{os.urandom(6).hex()}"
-    for name in ("gradebook.db", "solutions/ps1/p1.ipynb", "submitted/bob/ps1/p1.ipynb", "kernel-1.json", "source/x.py"):
+    for name in (
+        "gradebook.db",
+        "solutions/ps1/p1.ipynb",
+        "submitted/bob/ps1/p1.ipynb",
+        "kernel-1.json",
+        "source/x.py",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(secret)
@@ -140,7 +146,14 @@ def test_the_environment_holds_constants(grader, monkeypatch):
     assert "SECRET" not in names
     assert "USER" not in names
     assert "PATH" not in names.replace("PYTHONPATH", "")
-    assert only(grader.grade(job(answer("import os\nv = sorted(os.environ.values())"), test("assert 'secret' not in str(v)")))).points == 10
+    assert (
+        only(
+            grader.grade(
+                job(answer("import os\nv = sorted(os.environ.values())"), test("assert 'secret' not in str(v)"))
+            )
+        ).points
+        == 10
+    )
 
 
 def test_no_network(grader):
@@ -161,7 +174,10 @@ outcomes = [attempt(c) for c in (
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
             server.accept()
-    pair = ATTEMPT + "outcome = attempt('import socket; a, b = socket.socketpair(); a.send(b\"x\"); assert b.recv(1) == b\"x\"')"
+    pair = (
+        ATTEMPT
+        + 'outcome = attempt(\'import socket; a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"\')'
+    )
     assert "done" in ask(grader, pair, "outcome")  # what asyncio and multiprocessing need
 
 
@@ -273,7 +289,11 @@ def test_nothing_survives(grader, name):
         return {p.pid for p in group if p.status() != psutil.STATUS_ZOMBIE} - {first for first in family}
 
     family = {p.pid for p in psutil.Process(grader.process.pid).children(recursive=True)[:1]}
-    code = "def beat():\n    import time\n    while True:\n        time.sleep(0.05)\n" + SURVIVORS[name] + "\ndef f(x):\n    return x\n"
+    code = (
+        "def beat():\n    import time\n    while True:\n        time.sleep(0.05)\n"
+        + SURVIVORS[name]
+        + "\ndef f(x):\n    return x\n"
+    )
     assert only(grader.grade(job(answer(code), test("assert f(1) == 1")))).points == 10
     grader.bury()
     assert students() == set()
@@ -281,7 +301,9 @@ def test_nothing_survives(grader, name):
 
 def test_nothing_is_left_for_the_next_student(grader):
     """Rows 36 and 102: files, shared memory, System V objects, abstract sockets and changed libraries."""
-    poison = ATTEMPT + """
+    poison = (
+        ATTEMPT
+        + """
 import ctypes, socket, sys, multiprocessing.shared_memory as shm, threading
 libc = ctypes.CDLL(None, use_errno=True)
 open('poison.py', 'w').write('poisoned = True')
@@ -301,7 +323,10 @@ numpy.allclose = lambda *a: True
 gone = [attempt('ctypes.c_char.from_address(id(math.pi) + 16).value = b"!"')]
 made = [segment >= 0, queue >= 0]
 """
-    check = ATTEMPT + """
+    )
+    check = (
+        ATTEMPT
+        + """
 import ctypes, socket, sys, tempfile, math, numpy, torch, multiprocessing.shared_memory as shm
 libc = ctypes.CDLL(None, use_errno=True)
 found = []
@@ -321,6 +346,7 @@ for module in (numpy, torch, math, os):
 if abs(math.pi - 3.14159265358979) > 1e-9:
     found.append('pi')
 """
+    )
     first = grader.grade(job(answer(poison), test("assert made == [True, True]")))
     assert only(first).points == 10, everything(first)
     second = grader.grade(job(answer(check), test("assert found == []")))
@@ -328,11 +354,14 @@ if abs(math.pi - 3.14159265358979) > 1e-9:
 
 
 def test_the_judge_cannot_be_seen_or_reached(grader):
-    code = ATTEMPT + """
+    code = (
+        ATTEMPT
+        + """
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 visible = [p for p in range(1, 40000) if p != os.getpid() and attempt(f'os.kill({p}, 0)') != 'ProcessLookupError']
 """
+    )
     assert ask(grader, code, "visible") == "[]"
 
 

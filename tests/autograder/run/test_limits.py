@@ -99,7 +99,10 @@ def test_an_endless_cell_costs_its_limit_once(grader):
 
 def test_slow_drip(grader):
     """Row 105: the time is the question's, not the call's."""
-    cells = answer("import time\ndef f(x):\n    time.sleep(0.1)\n    return x"), test("for n in range(1000):\n    assert f(n) == n")
+    cells = (
+        answer("import time\ndef f(x):\n    time.sleep(0.1)\n    return x"),
+        test("for n in range(1000):\n    assert f(n) == n"),
+    )
     question = only(grader.grade(job(*cells, limits=TIGHT)))
     assert question.points == 0
     assert question.seconds < 1.6
@@ -187,18 +190,25 @@ def test_memory_of_a_cell(grader):
     code = "import numpy as np\ndef f():\n    return float(np.ones(60 << 20).sum())"  # 480 MB
     limits = Limits(question_seconds=20, memory_mb=300)
     assert only(grader.grade(job(answer(code), test("assert f() == 60 << 20"), limits=limits))).points == 0
-    assert only(grader.grade(job(answer(code), test("assert f() == 60 << 20", memory_mb=1000), limits=limits))).points == 10
+    assert (
+        only(grader.grade(job(answer(code), test("assert f() == 60 << 20", memory_mb=1000), limits=limits))).points
+        == 10
+    )
 
 
 def test_processes_are_limited(grader):
     body = "import os, time\nn = 0\ntry:\n    for _ in range(500):\n        if os.fork() == 0:\n            time.sleep(20)\n            os._exit(0)\n        n += 1\nexcept OSError:\n    pass\nreturn n"
-    question, seconds = between(grader, body, limits=Limits(question_seconds=8, submission_seconds=60, memory_mb=600, processes=24))
+    question, seconds = between(
+        grader, body, limits=Limits(question_seconds=8, submission_seconds=60, memory_mb=600, processes=24)
+    )
     assert 0 < int(question.checks[0].got) < 24
     bomb = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
     question, seconds = between(grader, bomb)
     assert seconds < 20
     threads = "import threading, time\nfor _ in range(500):\n    threading.Thread(target=time.sleep, args=(20,), daemon=True).start()"
-    question, _ = between(grader, threads, limits=Limits(question_seconds=8, submission_seconds=60, memory_mb=600, processes=24))
+    question, _ = between(
+        grader, threads, limits=Limits(question_seconds=8, submission_seconds=60, memory_mb=600, processes=24)
+    )
     assert "thread" in question.checks[0].message
 
 
@@ -303,7 +313,10 @@ def test_state_comes_back_after_a_restart(grader):
         answer("open('note.txt', 'w').write('here')\ndef die():\n    import os\n    os._exit(1)"),
         test("assert f(1) == 3\nassert die() == 1", grade_id="dies"),
         answer("def late():\n    return open('note.txt').read()"),
-        test("assert f(2) == 6 and first == 6\nassert np.allclose(W2, 7)\nassert late() == 'here'\nassert counter[0] == 2", grade_id="after"),
+        test(
+            "assert f(2) == 6 and first == 6\nassert np.allclose(W2, 7)\nassert late() == 'here'\nassert counter[0] == 2",
+            grade_id="after",
+        ),
     ]
     result = grader.grade(job(*cells))
     assert [q.points for q in result.questions] == [0, 10], everything(result)
