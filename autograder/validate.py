@@ -44,10 +44,10 @@ def wrapped(source: str) -> str:
         "try:\n"
         "    from autograder.validate import test_cell as _autograder_test_cell\n"
         "except ImportError:\n"
-        "    def _autograder_test_cell(source):\n"
+        "    def _autograder_test_cell(source, _):\n"
         "        done = get_ipython().run_cell(source)\n"
         "        done.raise_error()\n"
-        f"_autograder_test_cell({source!r})"
+        f"_autograder_test_cell({source!r}, globals())"
     )
 
 
@@ -120,17 +120,14 @@ class _Checks:
             check.message = text if isinstance(error, AssertionError) else f"{type(error).__name__}: {text}"
 
 
-def test_cell(source: str) -> Any:
-    """Run a test cell in this kernel's namespace, all its checks; the value of its last expression.
+def test_cell(source: str, namespace: dict[str, Any]) -> Any:
+    """Run a test cell in the notebook's namespace, all its checks; the value of its last expression.
 
     Raises ChecksFailed with the report if a check, or something between the checks, fails.
     """
-    from IPython import get_ipython
-
     from autograder.run import asserts, show
     from autograder.run.cells import plain_python
 
-    namespace = get_ipython().user_ns
     plan = asserts.plan(plain_python(source), "<test cell>")
     checks = _Checks(plan.sites, show.show)
     troubles: list[str] = []

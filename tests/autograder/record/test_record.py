@@ -268,7 +268,7 @@ def test_a_bad_resubmission_takes_the_old_scores_back_but_not_the_ones_given_by_
 
 
 def test_a_reason_with_names_in_it_is_shown_as_it_is(room):
-    (room.handed_in("eve") / "<img src=x onerror=alert(1)> [x](javascript:y).ipynb").write_text("{}")
+    (room.handed_in("eve") / "p1 <img src=x onerror=alert(1)> [x](javascript:y).ipynb").write_text("{}")
     room.grade("eve")
     banner = autograded(room, "eve").cells[0].source
     assert "\\<img" not in banner.replace("\\<\u200bimg", "")
