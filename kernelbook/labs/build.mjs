@@ -8,7 +8,7 @@
  * A lab is any `<name>.js` beside this file. Nothing is done when no source has changed since the last build.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -37,11 +37,12 @@ const fresh =
 
 if (!fresh) {
   const esbuild = await import("esbuild");
-  rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
-  const style = readFileSync(join(here, "labs.css"), "utf8");
+  const made = mkdtempSync(join(dist, "."));
+  const styles = ["labs.css", ...labs.map((lab) => `${lab}.css`).filter((name) => existsSync(join(here, name)))];
+  const style = styles.map((name) => readFileSync(join(here, name), "utf8")).join("\n");
   const css = (await esbuild.transform(style, { loader: "css", minify: true })).code.trim();
-  writeFileSync(join(dist, "labs.css"), css);
+  writeFileSync(join(made, "labs.css"), css);
 
   const page = [
     `import { mountWhenReady } from "./lib/host.js";`,
@@ -61,16 +62,20 @@ if (!fresh) {
     esbuild.build({
       ...common,
       stdin: { contents: page, resolveDir: here },
-      outfile: join(dist, "labs.js"),
+      outfile: join(made, "labs.js"),
       format: "iife",
     }),
     esbuild.build({
       ...common,
       entryPoints: labs.map((lab) => join(here, `${lab}.js`)),
-      outdir: dist,
+      outdir: made,
       outExtension: { ".js": ".mjs" },
       format: "esm",
     }),
   ]);
-  writeFileSync(stamp, digest);
+  writeFileSync(join(made, "stamp"), digest);
+  // The stamp last: a build that was broken off is made again.
+  for (const name of [...outputs, "stamp"]) renameSync(join(made, name), join(dist, name));
+  rmSync(made, { recursive: true });
+  for (const name of readdirSync(dist)) if (![...outputs, "stamp"].includes(name)) rmSync(join(dist, name), { recursive: true });
 }
