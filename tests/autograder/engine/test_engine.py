@@ -152,8 +152,10 @@ def test_a_job_that_kills_its_worker_gets_a_reason_after_three_and_is_tried_agai
     submit(course, "bob", *GOOD)
     summary = engine(course).grade("ps1")
     assert outcomes(summary) == {"ann": "failed", "bob": "graded"}
-    assert "The grading process ended each time" in summary.verdicts[-1].reason
-    assert summary.verdicts[0].student == "bob"  # who did not have to wait for that
+    # In whatever order two workers come to it: nobody waits for the one that keeps dying.
+    reasons = {verdict.student: verdict.reason for verdict in summary.verdicts}
+    assert "The grading process ended each time" in reasons["ann"]
+    assert reasons["bob"] == ""
     assert scores(course)["bob"] == FULL
     assert rows(course)["ann"].state == "open"
     assert outcomes(engine(course).grade("ps1")) == {"ann": "failed"}

@@ -304,14 +304,15 @@ def test_nothing_is_left_for_the_next_student(grader):
     poison = (
         ATTEMPT
         + """
-import ctypes, socket, sys, multiprocessing.shared_memory as shm, threading
+import ctypes, socket, sys, threading, _posixshmem
 libc = ctypes.CDLL(None, use_errno=True)
 open('poison.py', 'w').write('poisoned = True')
 import tempfile
 open(tempfile.gettempdir() + '/poison', 'w').write('x')
 os.makedirs(os.path.expanduser('~/.ipython/profile_default/startup'), exist_ok=True)
 open(os.path.expanduser('~/.ipython/profile_default/startup/00.py'), 'w').write('import os; os._exit(1)')
-block = shm.SharedMemory('poison', create=True, size=64)
+# What multiprocessing.shared_memory calls, without the helper process that it would start and that may not start here.
+os.ftruncate(_posixshmem.shm_open('/poison', os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600), 64)
 segment = libc.shmget(0x5EED, 4096, 0o1666)
 queue = libc.msgget(0x5EED, 0o1666)
 server = socket.socket(socket.AF_UNIX)
@@ -327,13 +328,13 @@ made = [segment >= 0, queue >= 0]
     check = (
         ATTEMPT
         + """
-import ctypes, socket, sys, tempfile, math, numpy, torch, multiprocessing.shared_memory as shm
+import ctypes, socket, sys, tempfile, math, numpy, torch, _posixshmem
 libc = ctypes.CDLL(None, use_errno=True)
 found = []
 for path in ('poison.py', tempfile.gettempdir() + '/poison', os.path.expanduser('~/.ipython')):
     if os.path.exists(path):
         found.append(path)
-if attempt("shm.SharedMemory('poison')") == 'done':
+if attempt("_posixshmem.shm_open('/poison', os.O_RDWR, mode=0o600)") == 'done':
     found.append('shm')
 if libc.shmget(0x5EED, 4096, 0) >= 0 or libc.msgget(0x5EED, 0) >= 0:
     found.append('sysv')
