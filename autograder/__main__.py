@@ -177,10 +177,15 @@ def open_course(directory: Path | None, traits: list[str], *, debug: bool = Fals
 
 
 def _engine(options: argparse.Namespace, traits: list[str]) -> Any:
+    from traitlets import TraitError
+
     from autograder.engine import Engine
 
     app = open_course(options.course_dir, traits, debug=options.debug)
-    engine = Engine(app.coursedir, parent=app)
+    try:
+        engine = Engine(app.coursedir, parent=app)
+    except TraitError as error:
+        raise Fault(f"the configuration is not right: {error}") from error
     if options.workers is not None:
         if options.workers < 1:
             raise Fault("--workers must be at least 1")

@@ -173,7 +173,7 @@ class Engine(LoggingConfigurable):
         recorder = record.Recorder(self.coursedir, parent=self)
         ledger = leases.Ledger(database, assignment)
         try:
-            environment = pools.named(self.setup.environment)()
+            environment = pools.environment(self.setup.environment)
             plan = ledger.plan(items, force=force, question=question, environment=environment)
             summary.standing, summary.busy, summary.elsewhere = plan.standing, plan.busy, len(plan.elsewhere)
             on_plan(plan)

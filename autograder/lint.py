@@ -241,6 +241,7 @@ def _read(report: Report, notebook: _Notebook, engine: Engine) -> None:
     """Everything that can be seen without running it."""
     report.findings += _test_cells(notebook)
     report.findings += _leaks(notebook, [("the released notebook", notebook.released)], engine)
+    report.findings += [Finding("warning", notebook.name, text) for text in _Secrets.of(notebook, engine).shown]
 
 
 def _test_cells(notebook: _Notebook) -> Iterator[Finding]:
@@ -266,30 +267,45 @@ def _leaks(notebook: _Notebook, forms: Iterable[tuple[str, NotebookNode]], engin
     secrets = _Secrets.of(notebook, engine)
     for what, form in forms:
         for text, where in _texts(form):
-            for level, secret in secrets.found_in(text):
-                yield Finding(level, f"{notebook.name}/{where}", f"{what} has {secret}")
+            for secret in secrets.found_in(text):
+                yield Finding("error", f"{notebook.name}/{where}", f"{what} has {secret}")
 
 
 @dataclass(frozen=True)
 class _Secrets:
-    """What must not be read in a released file: lines, and values that tell an expected result."""
+    """What must not be read in a released file: lines, and values that tell an expected result.
+
+    What the author shows outside the marked parts is in every released file. Of that only what a hidden test expects
+    is worth a word, and a warning: the same number may be there for another reason.
+    """
 
     lines: dict[str, str]  # squeezed line: what it is
     values: dict[str, str]  # literal as it is written: what it is
+    shown: list[str]  # what is in the public parts all the same
 
     @classmethod
     def of(cls, notebook: _Notebook, engine: Engine) -> _Secrets:
-        public = "\n".join(text for text, _ in _texts(_without_secrets(notebook, engine)))
+        public = "\n".join(cell.source for cell in _without_secrets(notebook, engine).cells)
         shown = {_squeeze(line) for line in public.split("\n")}
         lines: dict[str, str] = {}
         values: dict[str, str] = {}
+        told: list[str] = []
         for given in notebook.tests():
             for number in given.hidden_lines:
                 line = _squeeze(given.source.split("\n")[number])
-                if len(line) >= 10 and not line.startswith("#"):
-                    lines[line] = f"a hidden test of {given.grade_id}"
-            for literal in _hidden_literals(given):
+                if len(line) < 10 or line.startswith("#"):
+                    continue
+                lines[line] = f"a hidden test of {given.grade_id}"
+                if line in shown and line.startswith("assert"):
+                    told.append(f"a hidden test of {given.grade_id} is public as well: {line}")
+            everything, expected = _hidden_literals(given)
+            for literal in everything:
                 values[literal] = f"{literal}, a value of the hidden tests of {given.grade_id}"
+            told += [
+                f"its public text has {literal}, which a hidden test of {given.grade_id} expects"
+                for literal in sorted(expected)
+                if _mentions(public, literal)
+            ]
         for grade_id, cell in notebook.answers().items():
             for line in _solution_lines(cell.source, engine):
                 if len(line) >= 12 and not line.startswith("#") and line not in _ANYBODYS:
@@ -297,17 +313,18 @@ class _Secrets:
         return cls(
             {line: what for line, what in lines.items() if line not in shown},
             {value: what for value, what in values.items() if not _mentions(public, value)},
+            told,
         )
 
-    def found_in(self, text: str) -> Iterator[tuple[authoring.Level, str]]:
+    def found_in(self, text: str) -> Iterator[str]:
         """Secrets in one text: lines of it, and values anywhere in it."""
         lines = {_squeeze(line) for line in text.split("\n")}
         for line, what in self.lines.items():
-            if line in lines:
-                yield "error", f"{what}: {line}"
+            if line in lines or (len(lines) == 1 and line in text):
+                yield f"{what}: {line}"
         for value, what in self.values.items():
             if _mentions(text, value):
-                yield "error", what
+                yield what
 
 
 _ANYBODYS = {"raise NotImplementedError()", "import numpy as np", "import torch", "import math"}
@@ -371,24 +388,31 @@ def _solution_lines(source: str, engine: Engine) -> list[str]:
     return lines
 
 
-def _hidden_literals(given: reassemble.Given) -> set[str]:
-    """Numbers and strings of the hidden lines that say something: not 0, 1, 100, 1e-6 or "same"."""
+def _hidden_literals(given: reassemble.Given) -> tuple[set[str], set[str]]:
+    """Numbers and strings of the hidden lines that say something (not 0, 1, 100, 1e-6 or "same"): all of them, and
+    those that something is compared with."""
     try:
         tree = ast.parse(reassemble.plain_python(given.source)[0])
     except (SyntaxError, ValueError):
-        return set()
-    found = set()
+        return set(), set()
+    everything = set()
+    expected = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node.lineno - 1 in given.hidden_lines:
-            value = node.value
-            if isinstance(value, bool) or not isinstance(value, int | float | str):
-                continue
-            if isinstance(value, str):
-                if len(value) >= 8 and " " not in value:
-                    found.add(value)
-            elif len(re.sub(r"e.*|\D", "", repr(value)).strip("0")) >= 3:
-                found.add(repr(value))
-    return found
+        if isinstance(node, ast.Constant) and node.lineno - 1 in given.hidden_lines and _telling(node.value):
+            everything.add(node.value if isinstance(node.value, str) else repr(node.value))
+        if isinstance(node, ast.Compare) and node.lineno - 1 in given.hidden_lines:
+            for operand in (node.left, *node.comparators):
+                if isinstance(operand, ast.Constant) and _telling(operand.value):
+                    expected.add(operand.value if isinstance(operand.value, str) else repr(operand.value))
+    return everything, expected
+
+
+def _telling(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) >= 8 and " " not in value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return len(re.sub(r"e.*|\D", "", repr(value)).strip("0")) >= 3
 
 
 def _files(report: Report, engine: Engine, assignment: str, notebooks: list[_Notebook]) -> None:
@@ -408,8 +432,8 @@ def _files(report: Report, engine: Engine, assignment: str, notebooks: list[_Not
             )
             continue
         for notebook in notebooks:
-            for level, what in _Secrets.of(notebook, engine).found_in(text):
-                report.findings.append(Finding(level, name, f"is released as it is, and has {what}"))
+            for what in _Secrets.of(notebook, engine).found_in(text):
+                report.findings.append(Finding("error", name, f"is released as it is, and has {what}"))
     release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment))
     for notebook in notebooks:
         path = release / f"{notebook.name}.ipynb"

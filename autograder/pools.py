@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection as channels
+from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.model import Job, Result
@@ -52,6 +54,23 @@ def named(name: str) -> Any:
     """The object that "module:attribute" names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def environment(name: str) -> str:
+    """The environment's hash, whatever this process has imported by now.
+
+    setuptools, once imported, puts the packages it carries on the search path, where they look installed. The function
+    keeps its answer, so a worker asks here before its Grader does.
+    """
+    function = named(name)
+    if hasattr(function, "cache_clear"):
+        function.cache_clear()
+    before = sys.path[:]
+    sys.path[:] = [path for path in before if Path(path).parts[-2:] != ("setuptools", "_vendor")]
+    try:
+        return function()
+    finally:
+        sys.path[:] = before
 
 
 @dataclass(frozen=True)
@@ -262,6 +281,7 @@ def _work(connection: Any, setup: Setup) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     one_thread_each()
     try:
+        environment(setup.environment)
         grader = setup.make()
     except Exception as error:
         kind = "refused" if type(error).__name__ == "Untrusted" else "unable"
@@ -319,13 +339,15 @@ class DaskPool:
         self, address: str, setup: Setup, *, on_ready: Callable[[], None] | None = None, patience: float = 60.0
     ):
         try:
+            import dask
             import distributed
         except ImportError:
             raise PoolError("--scheduler needs Dask on this machine: pip install distributed") from None
         self.setup = setup
         self.address = address
+        usual = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
         try:
-            self.client = distributed.Client(address, timeout=min(20.0, patience), set_as_default=False)
+            self.client = distributed.Client(address, timeout=min(usual, patience), set_as_default=False)
         except (OSError, ValueError) as error:
             raise PoolError(f"no Dask scheduler answers at {address} ({str(error) or type(error).__name__})") from None
         try:
@@ -353,12 +375,12 @@ class DaskPool:
         self._prefix = f"autograder-{uuid.uuid4().hex[:12]}"
 
     def _check_environments(self) -> None:
-        ours = named(self.setup.environment)()
+        ours = environment(self.setup.environment)
         try:
-            theirs = self.client.run(_environment, self.setup.environment)
+            theirs = self.client.run(environment, self.setup.environment)
         except Exception as error:
             raise PoolError(f"a Dask worker cannot load the autograder: {error}") from None
-        others = sorted(worker for worker, environment in theirs.items() if environment != ours)
+        others = sorted(worker for worker, found in theirs.items() if found != ours)
         if others:
             raise PoolError(
                 f"{len(others)} of {len(theirs)} workers have other packages than this machine (first: {others[0]}). "
@@ -480,6 +502,7 @@ def _grade_batch(setup: Setup, batch: list[tuple[int, Job]]) -> list[tuple[int, 
     answers: list[tuple[int, Result | None, str]] = []
     for token, job in batch:
         if getattr(_of_this_thread, "setup", None) != setup:
+            environment(setup.environment)
             _of_this_thread.grader, _of_this_thread.setup = setup.make(), setup
         try:
             answers.append((token, _of_this_thread.grader.grade(job), ""))
@@ -489,7 +512,3 @@ def _grade_batch(setup: Setup, batch: list[tuple[int, Job]]) -> list[tuple[int, 
             with suppress(Exception):
                 _of_this_thread.grader.close()
     return answers
-
-
-def _environment(name: str) -> str:
-    return named(name)()

@@ -291,7 +291,9 @@ class _Attempt:
                 elif kind == "student":
                     self.hand_over()
                 elif kind == "why":
-                    self.channel.send([self.why()])
+                    cause = self.why()
+                    self.accidents += not cause
+                    self.channel.send([cause])
                 elif kind == "broken":
                     self.reason = message[1]
                     return None, self.position
@@ -364,8 +366,6 @@ class _Attempt:
         self.usage = None
         self.forget_files()
         if self.student is not None:
-            if self.student.gone(0.0) and self.student.handle >= 0 and self.why() != "memory":
-                self.accidents += 1
             self.student.end()
             self.grader.ended.append(self.student)
             self.student = None

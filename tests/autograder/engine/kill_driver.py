@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from courses import RIGHT, WRONG
 
 from autograder import pools
 from autograder.engine import Engine
-from autograder.run import environment_hash
 
 STUDENTS = 30  # in one round
 REAL = pools.Setup(options={"warm": (), "threads": 1})
@@ -49,7 +49,7 @@ def coordinator(root: Path, students: str, setup: pools.Setup) -> int:
             file.writelines(f"{verdict.student}\n" for verdict in summary.verdicts if verdict.outcome == "failed")
         code = 3 if summary.count("failed") else 0
     except BaseException as error:
-        (root / "fault.txt").write_text(f"{type(error).__name__}: {error}")
+        (root / "fault.txt").write_text("".join(traceback.format_exception(error)))
     finally:
         os._exit(code)
 
@@ -91,7 +91,7 @@ def main() -> None:
     root, kills, seed, which = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     chance = random.Random(seed)
     setup = REAL if which == "real" else FAKE
-    environment_hash()
+    pools.environment(setup.environment)  # costs a moment, once
     killed: Counter[str] = Counter()
     seen: dict[int, str | None] = {}
     faults: list[str] = []
@@ -116,6 +116,7 @@ def main() -> None:
                 (state,) = database.execute("PRAGMA integrity_check").fetchone()
             if state != "ok":
                 faults.append(f"round {rounds}, run {runs}: {state}")
+    (root / "failed.txt").touch()
     failed = Counter((root / "failed.txt").read_text().split())
     print(
         json.dumps(

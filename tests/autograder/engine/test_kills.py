@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open") or not os.path.isd
 
 
 def killing(course, kills, seed, which):
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", "import kill_driver; kill_driver.main()", course, str(kills), str(seed), which],
         capture_output=True,

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -125,3 +127,19 @@ def test_numerical_libraries_get_one_thread(monkeypatch):
     monkeypatch.setenv("MKL_NUM_THREADS", "8")
     pools.one_thread_each()
     assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
+
+
+def test_the_environment_does_not_depend_on_what_was_imported():
+    """setuptools puts its own copies of packages on the search path; nbgrader imports it, a Dask worker does not."""
+    script = (
+        "import sys\n{extra}\nfrom autograder import pools\n"
+        "print(pools.environment(pools.Setup().environment), any('_vendor' in path for path in sys.path))"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script.format(extra=extra)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for extra in ("", "import setuptools, autograder.engine")
+    ]
+    assert [vendored for _, vendored in told] == ["False", "True"]
+    assert told[0][0] == told[1][0]
