@@ -3,6 +3,7 @@
  *
  * compute() and products() are the mathematics and know nothing of the page; render() draws them with native controls.
  */
+import { matrix, oneOf, whole } from "./lib/checks.js";
 import { GeometryError, PADDING_MODES, conv2d, geometry } from "./lib/conv.js";
 import { choice, field, fill, html, root, say, set, slider, svg, uniqueId } from "./lib/dom.js";
 import { by, factor, number, plural } from "./lib/format.js";
@@ -18,13 +19,13 @@ import {
   signedStyle,
 } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
+import { fromRows, namedPicture } from "./lib/pictures.js";
 import { toolbar } from "./lib/toolbar.js";
-import packed from "./lib/images.json" with { type: "json" };
 
 /** @typedef {import("./lib/types.js").State} State */
 /** @typedef {import("./lib/types.js").RenderContext} RenderContext */
 /** @typedef {import("./lib/conv.js").Axis} Axis */
-/** @typedef {{height: number, width: number, data: ArrayLike<number>}} Picture */
+/** @typedef {import("./lib/pictures.js").Picture} Picture */
 
 const LARGEST_IMAGE = 64;
 const LARGEST_KERNEL = 7;
@@ -212,27 +213,8 @@ export const EXPERIMENTS = [
 
 // The mathematics
 
-/** @type {Record<string, Picture>} */
-const pictures = {};
-
-/** The picture by name, as numbers. @param {State} state @returns {Picture} */
-export function picture(state) {
-  if (state.image === "drawn")
-    return { height: state.pixels.length, width: state.pixels[0].length, data: state.pixels.flat() };
-  if (!pictures[state.image]) {
-    if (state.image === "ramp")
-      pictures.ramp = { height: 5, width: 5, data: Array.from({ length: 25 }, (_, i) => i + 1) };
-    else if (state.image === "step")
-      pictures.step = { height: 6, width: 6, data: Array.from({ length: 36 }, (_, i) => (i % 6 < 3 ? 0 : 1)) };
-    else {
-      const { height, width, data } = /** @type {Record<string, {height: number, width: number, data: string}>} */ (
-        packed
-      )[state.image];
-      pictures[state.image] = { height, width, data: Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) };
-    }
-  }
-  return pictures[state.image];
-}
+/** The picture that a state shows, as numbers. @param {State} state @returns {Picture} */
+export const picture = (state) => (state.image === "drawn" ? fromRows(state.pixels) : namedPicture(state.image));
 
 /** The kernel as whole weights and their divisor. @param {State} state @returns {{weights: number[][], divisor: number}} */
 export const kernelOf = (state) =>
@@ -290,30 +272,6 @@ export function products(result, row, column) {
     }),
   );
   return { cells, sum };
-}
-
-/** @param {any} value @param {number} least @param {number} most @param {number} otherwise */
-const whole = (value, least, most, otherwise) =>
-  Number.isInteger(value) && value >= least && value <= most ? value : otherwise;
-
-/** @template T @param {any} value @param {readonly T[]} allowed @param {T} otherwise */
-const oneOf = (value, allowed, otherwise) => (allowed.includes(value) ? /** @type {T} */ (value) : otherwise);
-
-/** @param {any} value @param {number} largest @param {readonly number[][]} otherwise @returns {number[][]} */
-function matrix(value, largest, otherwise) {
-  const good =
-    Array.isArray(value) &&
-    value.length >= 1 &&
-    value.length <= largest &&
-    value.every(
-      (row) =>
-        Array.isArray(row) &&
-        row.length >= 1 &&
-        row.length <= largest &&
-        row.length === value[0].length &&
-        row.every(Number.isFinite),
-    );
-  return (good ? value : otherwise).map((/** @type {number[]} */ row) => [...row]);
 }
 
 /** A valid state from anything: junk in a link falls back to the defaults. @param {State} raw @returns {State} */

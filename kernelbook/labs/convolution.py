@@ -1,9 +1,5 @@
 """Lab: one kernel slides over one picture, window by window or all at once."""
 
-import base64
-import json
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +10,7 @@ from kernelbook import ops
 from kernelbook.kernels import NAMED
 from kernelbook.labs import svg
 from kernelbook.labs.base import Lab, Still
+from kernelbook.labs.pictures import matrix, pictures
 
 IMAGES = ("ramp", "step", "digit", "photograph", "wafer", "drawn")
 KERNELS = (*NAMED, "custom")
@@ -25,34 +22,6 @@ TITLES = {
     "box_blur": "Box blur",
 }
 LARGEST_IMAGE, LARGEST_KERNEL = 64, 7
-
-
-@cache
-def _pictures() -> dict[str, np.ndarray]:
-    """The pictures that the page carries too, so that both draw the same."""
-    packed = json.loads((Path(__file__).parent / "lib" / "images.json").read_text())
-    pictures = {
-        name: np.frombuffer(base64.b64decode(p["data"]), np.uint8).reshape(p["height"], p["width"]).astype(int)
-        for name, p in packed.items()
-    }
-    return {
-        **pictures,
-        "ramp": np.arange(1, 26).reshape(5, 5),
-        "step": np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0),
-    }
-
-
-def _matrix(name: str, value: Any, largest: int) -> list[list[float]]:
-    """Rows of plain finite numbers, whole ones as int; TraitError says what else came."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TraitError(f"{name} must be rows of numbers, all of one length: {error}") from None
-    if array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= largest or not np.isfinite(array).all():
-        raise TraitError(
-            f"{name} must be a matrix of finite numbers, 1 x 1 to {largest} x {largest}, got shape {array.shape}"
-        )
-    return [[int(v) if v == int(v) else float(v) for v in row] for row in array.tolist()]
 
 
 class Convolution(Lab):
@@ -109,16 +78,16 @@ class Convolution(Lab):
                 state[name], state[array_name] = array_choice, value
         for name, largest in (("pixels", LARGEST_IMAGE), ("weights", LARGEST_KERNEL)):
             if name in state:
-                state[name] = _matrix(name, state[name], largest)
+                state[name] = matrix(name, state[name], largest)
         super().__init__(**state)
 
     @validate("pixels")
     def _check_pixels(self, proposal: Any) -> list[list[float]]:
-        return _matrix("pixels", proposal["value"], LARGEST_IMAGE)
+        return matrix("pixels", proposal["value"], LARGEST_IMAGE)
 
     @validate("weights")
     def _check_weights(self, proposal: Any) -> list[list[float]]:
-        return _matrix("weights", proposal["value"], LARGEST_KERNEL)
+        return matrix("weights", proposal["value"], LARGEST_KERNEL)
 
     @validate("divisor")
     def _check_divisor(self, proposal: Any) -> float:
@@ -129,7 +98,7 @@ class Convolution(Lab):
     @property
     def picture(self) -> np.ndarray:
         """The picture that is shown, (H, W)."""
-        return np.array(self.pixels) if self.image == "drawn" else _pictures()[self.image]
+        return np.array(self.pixels) if self.image == "drawn" else pictures()[self.image]
 
     @property
     def scaled_kernel(self) -> tuple[np.ndarray, float]:
