@@ -5,5 +5,6 @@
 
 from kernelbook.labs.base import Lab
 from kernelbook.labs.convolution import Convolution
+from kernelbook.labs.pooling import Pooling
 
-__all__ = ["Convolution", "Lab"]
+__all__ = ["Convolution", "Lab", "Pooling"]

@@ -105,7 +105,7 @@ export function slider(label, min, max, onchange) {
   /** @param {number} value */
   const show = (value) => {
     if (input.valueAsNumber !== value) input.value = String(value);
-    say(shown, String(value));
+    say(shown, String(value).replace("-", "−"));
   };
   return { field: field(label, input, "lab-slider", shown), input, show };
 }

@@ -18,3 +18,9 @@ export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 
 
 /** @param {number} rows @param {number} columns */
 export const by = (rows, columns) => `${rows} × ${columns}`;
+
+/** A share in percent, to one decimal where it needs one. @param {number} part @param {number} total */
+export const percent = (part, total) => {
+  const share = (1000 * part) / total;
+  return `${Math.round(share) % 10 ? (Math.round(share) / 10).toFixed(1) : Math.round(share) / 10} %`;
+};
