@@ -213,3 +213,43 @@ def spreads(
         axis.grid(axis="x", color=PALE, lw=0.6)
         axis.set_axisbelow(True)
     return figure
+
+
+def lines(
+    x: Sequence[float],
+    values: Mapping[str, Sequence[float]],
+    across: str,
+    up: str,
+    *,
+    log: str = "",
+    limits: Mapping[str, float] | None = None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
+    """Curves over one axis, each named at its right end, so that no legend sends the eye away.
+
+    x: the places. values: for each name its numbers there. across, up: labels of the axes, with units. log: "x", "y" or
+    "xy" for logarithmic axes. limits: heights, by name, to draw dashed in the colour of the curve of that name.
+    points: single places (x, y) to mark and name. Raises ValueError where a curve has not as many values as x.
+    """
+    if not values or any(len(numbers) != len(x) for numbers in values.values()):
+        raise ValueError(f"expected {len(x)} values for each curve, got {[len(v) for v in values.values()]}")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 3.0)
+        axis = axes[0, 0]
+        axis.set(xlabel=across, ylabel=up)
+        axis.set_xscale("log" if "x" in log else "linear")
+        axis.set_yscale("log" if "y" in log else "linear")
+        colours = dict(zip(values, [BLUE, ORANGE, INK, "#6b7f94"] * len(values), strict=False))
+        for name, numbers in values.items():
+            axis.plot(x, numbers, color=colours[name], lw=2)
+            axis.annotate(
+                name, (x[-1], numbers[-1]), (6, 0), textcoords="offset points", va="center", color=colours[name]
+            )
+        for name, height in (limits or {}).items():
+            axis.axhline(height, color=colours.get(name, INK), lw=1, ls=(0, (4, 3)))
+        for name, (right, height) in (points or {}).items():
+            axis.plot([right], [height], "o", color=INK, ms=5)
+            axis.annotate(name, (right, height), (7, -10), textcoords="offset points", color=INK)
+        axis.grid(color=PALE, lw=0.6)
+        axis.set_axisbelow(True)
+    return figure

@@ -16,6 +16,9 @@ FIGURES = {
     "maps": lambda: plotting.maps([SMALL, SMALL / 2], ["a", "b"]),
     "maps with a bar": lambda: plotting.maps([abs(SMALL)], cmap=plotting.HEAT, bar="windows"),
     "grids": lambda: plotting.grids([SMALL, SMALL.T], ["a", "b"], marked={0: [(0, 1, 2, 2)]}, signs="="),
+    "lines": lambda: plotting.lines(
+        [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 2]}, "x", "y (m)", log="x", limits={"a": 4}
+    ),
     "spreads": lambda: plotting.spreads({"a": [0.5, 0.6], "b": [0.7, 0.8, 0.9]}, "accuracy (%)"),
 }
 
@@ -105,3 +108,16 @@ def test_a_spread_draws_mean_and_sample_deviation():
 def test_bad_input_gets_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_lines_are_drawn_through_their_values_and_named_beside_them():
+    axis = plotting.lines(
+        [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 2]}, "x", "y (m)", log="xy", limits={"a": 4}, points={"here": (2, 2)}
+    ).axes[0]
+    drawn = [list(line.get_ydata()) for line in axis.lines]
+    assert drawn == [[1, 2, 3], [3, 2, 2], [4, 4], [2]]
+    assert [text.get_text() for text in axis.texts] == ["a", "b", "here"]
+    assert axis.lines[2].get_color() == axis.lines[0].get_color() != axis.lines[1].get_color()
+    assert (axis.get_xscale(), axis.get_yscale(), axis.get_ylabel()) == ("log", "log", "y (m)")
+    with pytest.raises(ValueError, match="expected 2 values"):
+        plotting.lines([1, 2], {"a": [1]}, "x", "y")
