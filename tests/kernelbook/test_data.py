@@ -1,9 +1,12 @@
 """The wafers look like what their labels say, and every picture is what its docstring says."""
 
+import time
+
 import numpy as np
 import pytest
 
 from kernelbook import data
+from kernelbook.data.textures import _OUTLINES
 
 
 def maps(name, number=200, size=32):
@@ -34,6 +37,21 @@ def test_shapes_types_and_levels(size):
     assert labels.dtype == np.int64
     assert set(np.unique(images)) == {0.0, 0.5, 1.0}
     assert images[:, 0, 0, 0].max() == 0, "there is no die in the corner of a round wafer"
+
+
+def rate(draw, number):
+    """Pictures a second of processor time, the best of three: a busy machine takes time from others, not from this."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        draw(number)
+        best = min(best, time.process_time() - start)
+    return number / best
+
+
+@pytest.mark.parametrize("draw", [data.wafers, data.textures, data.photographs])
+def test_five_thousand_pictures_take_at_most_a_second_of_one_core(draw):
+    assert rate(draw, 2000) > 5000
 
 
 def test_every_class_comes_equally_often():
@@ -91,6 +109,110 @@ def test_a_scratch_is_thin_and_connected():
 def test_impossible_wafers_are_refused_with_the_reason(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.wafers(**arguments)
+
+
+def test_textures_repeat_under_a_seed_and_keep_to_their_range():
+    images, labels = data.textures(60, (20, 31), seed=1)
+    again, other = data.textures(60, (20, 31), seed=1)[0], data.textures(60, (20, 31), seed=2)[0]
+    assert np.array_equal(images, again)
+    assert not np.array_equal(images, other)
+    assert images.shape == (60, 1, 20, 31)
+    assert (images.dtype, labels.dtype) == (np.float32, np.int64)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert data.TEXTURED_SHAPES[0] == "stripes disc"
+    assert len(data.TEXTURED_SHAPES) == len(data.TEXTURES) * len(data.OUTLINES) == 20
+    counts = np.bincount(data.textures(8000, 16, seed=0)[1], minlength=20)
+    assert 320 < counts.min() <= counts.max() < 480
+
+
+def test_neither_brightness_nor_area_gives_a_textured_shape_away():
+    means = [data.textures(400, seed=1, classes=(name,))[0].mean() for name in data.TEXTURED_SHAPES]
+    assert max(means) - min(means) < 0.03
+    covered = []
+    for outline in data.OUTLINES:
+        images = data.textures(300, 48, seed=2, classes=(f"stripes {outline}",))[0][:, 0]
+        ground = np.median(images, (1, 2), keepdims=True)
+        covered.append((abs(images - ground) > 0.12).mean())
+    assert max(covered) / min(covered) < 1.1
+
+
+def nearest_class(features, labels):
+    """Share of the second half that lies nearest to its own class's mean over the first half."""
+    half = len(labels) // 2
+    means = np.stack([features[:half][labels[:half] == label].mean(0) for label in range(labels.max() + 1)])
+    distance = ((features[half:, None] - means[None]) ** 2).sum(2)
+    return (distance.argmin(1) == labels[half:]).mean()
+
+
+def test_textures_differ_in_their_spectrum_and_outlines_in_what_they_cover():
+    """Both can be told from the picture, by quite different measurements, whatever the other one is."""
+    images, labels = data.textures(2400, 32, seed=3)
+    images = images[:, 0] - images[:, 0].mean((1, 2), keepdims=True)
+    images /= images.std((1, 2), keepdims=True)
+    texture = labels // len(data.OUTLINES)
+    spectrum = np.sort(abs(np.fft.rfft2(images)).reshape(len(images), -1), axis=1)[:, ::-1]
+    assert nearest_class(spectrum / spectrum.sum(1, keepdims=True), texture) > 2 / len(data.TEXTURES)
+
+    y, x = np.indices((1000, 1000)) / 499.5 - 1
+    grid = y[None].astype(np.float32) * 2, x[None].astype(np.float32) * 2
+    inside = [_OUTLINES[name](*grid)[0] < 0 for name in data.OUTLINES]
+    areas = [mask.mean() * 16 for mask in inside]
+    assert areas == pytest.approx([np.pi] * 4, rel=0.02)
+    for first in range(4):
+        for second in range(first):
+            assert (inside[first] ^ inside[second]).mean() * 16 > 0.5, "two outlines are hard to tell apart"
+
+
+def test_one_texture_goes_with_every_outline_at_one_size():
+    """The classes chosen decide which pairs appear, as an experiment on conflicting cues needs."""
+    images, labels = data.textures(50, 32, seed=0, classes=("stripes disc", "dots cross"))
+    assert set(labels) == {0, 1}
+    for label, name in enumerate(("stripes disc", "dots cross")):
+        assert np.isfinite(images[labels == label]).all(), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"number": 1, "classes": ("striped disc",)}, "unknown class 'striped disc': one of stripes, checks"),
+        ({"number": 1, "size": (16, 15)}, "at least 16 x 16 pixels, got 16 x 15"),
+        ({"number": -1}, "must not be negative, got -1"),
+        ({"number": 1, "classes": ()}, "classes is empty"),
+    ],
+)
+def test_impossible_textures_are_refused_with_the_reason(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.textures(**arguments)
+
+
+def test_patches_are_cut_from_the_photographs_and_halves_share_no_pixel():
+    whole = [data.photograph(name) for name in data.PHOTOGRAPHS]
+    assert [picture.shape for picture in whole] == [(3, 427, 640)] * 2
+    assert (whole[0].min(), whole[0].max(), whole[0].dtype) == (0, 1, np.float32)
+    for part, columns in {"left": slice(0, 320), "right": slice(320, 640), "all": slice(0, 640)}.items():
+        images, labels = data.photographs(6, (427, 5), seed=1, part=part)
+        assert images.shape == (6, 3, 427, 5)
+        for patch, label in zip(images, labels, strict=True):
+            strips = np.lib.stride_tricks.sliding_window_view(whole[label][..., columns], 5, axis=2)
+            assert (strips == patch[:, :, None]).all((0, 1, 3)).any(), part
+    again = data.photographs(6, (427, 5), seed=1)[0]
+    assert np.array_equal(images, again)
+    assert abs(np.bincount(data.photographs(2000, 2)[1]) - 1000).max() < 120
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: data.photograph("cat"), "unknown photograph 'cat'"),
+        (lambda: data.photographs(1, part="top"), "part must be all, left or right"),
+        (lambda: data.photographs(1, (4, 321), part="left"), "1 x 1 to 427 x 320 pixels, got 4 x 321"),
+        (lambda: data.photographs(-1), "must not be negative"),
+    ],
+)
+def test_impossible_patches_are_refused_with_the_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 @pytest.mark.parametrize("name", data.IMAGE_NAMES)
