@@ -137,8 +137,7 @@ def _isolation(patient: Patient) -> Iterator[Line]:
 
     found = run.capabilities()
     for name, value in found.items():
-        if name != "missing":
-            yield Line("ok" if value is not False else "note", f"{name}: {value}")
+        yield Line("ok" if value is not False else "note", f"{name}: {value}")
     cells = (
         Cell("def double(x):\n    return 2 * x", "student", "a"),
         Cell("assert double(4) == 8", "judge", "b", points=1),
@@ -150,11 +149,18 @@ def _isolation(patient: Patient) -> Iterator[Line]:
             started = time.perf_counter()
             result = grader.grade(Job("doctor", "doctor", "doctor", cells))
             took = 1000 * (time.perf_counter() - started)
+            isolation = grader.isolation
     except run.Untrusted as refused:
         yield Line("mend", str(refused))
         return
     if result.points == 1:
-        yield Line("ok", f"a trial submission was graded in isolation in {took:.0f} ms")
+        yield Line("ok", f"a trial submission was graded in isolation ({isolation}) in {took:.0f} ms")
+        if isolation == "landlock":
+            yield Line(
+                "note",
+                "namespaces are refused here, so students' code cannot start processes (no data-loader workers) and "
+                "can see which files exist, not what is in them; allow user namespaces for the stronger isolation",
+            )
     else:
         reason = result.reason or "; ".join(question.message for question in result.questions)
         yield Line("mend", f"a right answer got {result.points:g} of 1 points in a trial: {reason}")

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import CellOutput, Check, Job, Question, Result
-from . import sandbox
+from . import landlock, sandbox
 from .asserts import declarations
 from .cells import plain_python
 from .cgroup import Group, Usage, host_pid
@@ -51,11 +51,19 @@ class Grader:
     warm: modules that the parent loads once, for every submission; what a job's own instructor's cells import is added
         when the job comes.
     threads: of torch and the numerical libraries in each process. More than one makes results depend on the machine.
+    levels: kinds of isolation to try, the best first; `isolation` says which one it is, "none" if the code is trusted.
 
     Not thread-safe, and not to be shared across a fork: one for each worker process. Raises Untrusted.
     """
 
-    def __init__(self, *, trust: bool = False, warm: Sequence[str] = ("numpy", "torch"), threads: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        trust: bool = False,
+        warm: Sequence[str] = ("numpy", "torch"),
+        threads: int = 1,
+        levels: Sequence[str] = sandbox.LEVELS,
+    ) -> None:
         self.warm = list(dict.fromkeys(warm))
         self.threads = threads
         self.loaded: set[str] = set()
@@ -63,27 +71,40 @@ class Grader:
         self.libraries: tuple[str, ...] = ()
         self.group: Group | None = None
         self.ended: list[_Child] = []  # killed, and perhaps not quite gone
-        try:
-            self._start(isolated=True)
-        except sandbox.Refused as refused:
-            if not trust:
-                raise Untrusted(
-                    f"student code cannot be isolated here: {refused.strerror}. Grade on a machine that can, or say "
-                    "`trust=True` (`--trust`) if all submissions come from people who may have a shell on this machine."
-                ) from None
-            self._start(isolated=False)
+        self.directory: str | None = None  # what children write, where they have no file system of their own
+        refusals = []
+        for level in levels:
+            try:
+                return self._start(level)
+            except sandbox.Refused as refused:
+                refusals.append(str(refused.strerror))
+        if not trust:
+            raise Untrusted(
+                f"student code cannot be isolated here: {'; '.join(dict.fromkeys(refusals))}. Grade on a machine that "
+                "can, or say `trust=True` (`--trust`) if all submissions come from people who may have a shell on this "
+                "machine."
+            )
+        self._start("none")
 
-    def _start(self, isolated: bool) -> None:
-        if isolated and not sandbox.LINUX:
+    @property
+    def isolated(self) -> bool:
+        return self.isolation != "none"
+
+    def _start(self, level: str) -> None:
+        if level != "none" and not sandbox.LINUX:
             raise sandbox.Refused(0, f"{platform.system()} has no namespaces and no seccomp; Linux does")
-        self.isolated = isolated
+        self.isolation = level
         self.control, theirs = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         code = (
             f"import sys; sys.path.insert(0, {package!r}); from autograder.run.parent import main; "
-            f"sys.path.remove({package!r}); main({theirs.fileno()}, {isolated}, {self.libraries!r})"
+            f"sys.path.remove({package!r}); main({theirs.fileno()}, {level!r}, {self.libraries!r})"
         )
-        scratch = sandbox.scratch(self.libraries) if isolated else tempfile.gettempdir()
+        if level == "namespaces":
+            scratch = sandbox.scratch(self.libraries)
+        else:
+            scratch = self.directory = tempfile.mkdtemp(prefix="notebook-")
+            os.chmod(scratch, 0o711)  # whoever the children are, each finds its own in there and lists nobody's
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-c", code],
@@ -108,7 +129,7 @@ class Grader:
         except BaseException:
             self.close()
             raise
-        self.group = Group.make() if isolated else None
+        self.group = Group.make() if level != "none" else None
 
     def _warm(self, names: list[str], needed: bool = True) -> None:
         send(self.control, ["warm", names])
@@ -134,7 +155,7 @@ class Grader:
             self.close()
             self.libraries = (*self.libraries, *sorted(elsewhere))
             self.warm += [name for name in sorted(self.loaded) if name not in self.warm]
-            self._start(isolated=True)
+            self._start(self.isolation)
         self._warm(new, needed=False)
 
     def __enter__(self) -> Grader:
@@ -157,6 +178,9 @@ class Grader:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.directory is not None:
+            remove(self.directory)
+            self.directory = None
 
     # ------------------------------------------------------------------------------------ grading
 
@@ -184,7 +208,7 @@ class Grader:
                 self.close()
                 if accidents > 5:
                     raise RuntimeError("the grading process keeps ending")
-                self._start(self.isolated)
+                self._start(self.isolation)
             elif in_time and stuck not in ends:  # once may have been an accident
                 ends.add(stuck)
             elif stuck is None or stuck in skip:
@@ -215,11 +239,24 @@ class Grader:
 
     def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> _Child:
         """A new child of the warm parent, which holds `fds` now."""
+        directory = None
+        if self.directory is not None:
+            directory = tempfile.mkdtemp(dir=self.directory)
+            settings = {**settings, "directory": directory}
         send(self.control, ["fork", role, settings], fds)
         (kind, pid), handles = receive(self.control)
         if kind != "forked":
             raise RuntimeError(f"the grading process cannot fork: {pid}")
-        return _Child(pid, handles[0] if handles else -1)
+        return _Child(pid, handles[0] if handles else -1, directory)
+
+
+def remove(directory: str) -> None:
+    """Delete a directory of a student's, however deep, locked or full it is; what it links to stays."""
+    for _ in range(2):
+        subprocess.run(["rm", "-rf", "--", directory], stderr=subprocess.DEVNULL, check=False)
+        if not os.path.lexists(directory):
+            return
+        subprocess.run(["chmod", "-R", "u+rwX", "--", directory], stderr=subprocess.DEVNULL, check=False)
 
 
 @dataclass
@@ -228,6 +265,7 @@ class _Child:
 
     pid: int  # as the warm parent knows it
     handle: int  # a pidfd; -1 where there is no such thing
+    directory: str | None = None  # the only place where it may write, if it has no file system of its own
 
     def end(self) -> None:
         """Kill it, and with it everything in its pid namespace."""
@@ -245,6 +283,9 @@ class _Child:
         if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1
+        if self.directory is not None:
+            remove(self.directory)
+            self.directory = None
 
 
 class _Attempt:
@@ -327,16 +368,21 @@ class _Attempt:
             self.kills = group.kills()
             group.limit(self.memory_mb << 20, self.job.limits.processes)
             group.add(pid)
-        elif pid is not None:
+        if pid is not None and (group is None or self.student.directory is not None):
             self.usage = Usage(pid)
             self.channel.tick = (0.1, self.watch)
 
     def watch(self) -> None:
-        """Without control groups: end a student process that has taken too much."""
+        """Without control groups or a file system of its own: end a student process that has taken too much."""
         if self.usage is None or self.student is None:
             return
-        memory, processes = self.usage.now()
-        if memory > self.memory_mb << 20 or processes > 2 * self.job.limits.processes:
+        memory = processes = 0
+        if self.grader.group is None:
+            memory, processes = self.usage.now()
+        full = self.student.directory is not None and self.usage.disk(
+            self.student.directory, self.job.limits.file_mb << 20
+        )
+        if full or memory > self.memory_mb << 20 or processes > 2 * self.job.limits.processes:
             self.overdrawn = memory > self.memory_mb << 20
             self.usage = None
             with contextlib.suppress(ProcessLookupError):
@@ -454,8 +500,12 @@ def library(top: str) -> str | None:
 
 
 def capabilities() -> dict[str, bool | str]:
-    """What this machine offers for isolation."""
-    return {"platform": platform.platform(), "missing": "; ".join(sandbox.missing())}
+    """What this machine has for isolation. Whether it lets us use it, only starting a Grader tells."""
+    found: dict[str, bool | str] = {"platform": platform.platform()}
+    if sandbox.LINUX:
+        known = landlock.version()
+        found["Landlock"] = f"version {known}" if known else False
+    return found
 
 
 @functools.cache

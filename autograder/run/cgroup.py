@@ -2,13 +2,16 @@
 
 One group for each grader, reused for every submission: cgroup version 2 where the memory and pids controllers are
 delegated to this user, version 1 where it is mounted and writable. Without either, `Usage` measures, and the grader
-ends what uses too much; that is slower to notice and therefore the second choice.
+ends what uses too much; that is slower to notice and therefore the second choice. It measures the disk too, for
+processes without a file system of their own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +132,26 @@ class Usage:
                     with contextlib.suppress(OSError):
                         stack += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
         return total, count
+
+    def disk(self, directory: str, most: int, files: int = 10_000) -> bool:
+        """Whether the process has written more than `most` bytes in `directory`, deleted open files among them."""
+        taken = {}
+        with contextlib.suppress(OSError):
+            for number in os.listdir(f"/proc/{self.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    about = os.stat(f"/proc/{self.pid}/fd/{number}")
+                    if stat.S_ISREG(about.st_mode):
+                        taken[about.st_dev, about.st_ino] = 512 * about.st_blocks
+        places = [directory]
+        while places and len(taken) <= files:
+            with contextlib.suppress(OSError), os.scandir(places.pop()) as entries:
+                for entry in itertools.islice(entries, files + 1):
+                    with contextlib.suppress(OSError):
+                        about = entry.stat(follow_symlinks=False)
+                        taken[about.st_dev, about.st_ino] = 512 * about.st_blocks
+                        if entry.is_dir(follow_symlinks=False):
+                            places.append(entry.path)
+        return len(taken) > files or sum(taken.values()) > most
 
 
 def host_pid(handle: int) -> int | None:

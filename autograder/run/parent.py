@@ -172,9 +172,9 @@ def standard_files(null: int, out: int, err: int) -> None:
 class Parent:
     """The loop that serves the grader."""
 
-    def __init__(self, control: socket.socket, isolated: bool) -> None:
+    def __init__(self, control: socket.socket, level: str) -> None:
         self.control = control
-        self.isolated = isolated
+        self.level = level
         self.null = os.open(os.devnull, os.O_RDWR)
 
     def serve(self) -> None:
@@ -205,7 +205,7 @@ class Parent:
     def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> None:
         from . import sandbox
 
-        pid = sandbox.fork() if self.isolated else os.fork()
+        pid = sandbox.fork() if self.level == "namespaces" else os.fork()
         if pid == 0:
             try:
                 self.child(role, settings, fds)
@@ -230,10 +230,8 @@ class Parent:
         sandbox.close_all_but(keep)
         channel = Channel(line)
         try:
-            if self.isolated:
-                sandbox.enter(student, settings)
-            else:
-                sandbox.enter_trusted(student, settings)
+            enter = {"namespaces": sandbox.enter, "landlock": sandbox.enter_in_sight, "none": sandbox.enter_trusted}
+            enter[self.level](student, settings)
         except OSError as error:
             channel.send(["broken", f"the sandbox could not be built: {error}"])
             os._exit(1)
@@ -249,22 +247,29 @@ class Parent:
             judge.main(channel, other)
 
 
-def main(fd: int, isolated: bool, libraries: tuple[str, ...] = ()) -> None:
-    """Serve the grader that holds the other end of `fd`, until it is gone. Never returns."""
+def main(fd: int, level: str, libraries: tuple[str, ...] = ()) -> None:
+    """Serve the grader that holds the other end of `fd`, until it is gone. Never returns.
+
+    level: the kind of isolation, one of `sandbox.LEVELS`, or "none".
+    """
     control = socket.socket(fileno=fd)
     from . import sandbox
 
     try:
-        if isolated:
+        if level == "namespaces":
             sandbox.prepare(control, libraries)
+        elif level == "landlock":
+            sandbox.prepare_in_sight(libraries)
         sys.path += dict.fromkeys(os.path.dirname(path) for path in libraries)  # of which only `libraries` is there
         from . import judge, student  # noqa: F401  (children find them loaded)
 
         send(control, ["ready", os.getpid()])
-        Parent(control, isolated).serve()
+        Parent(control, level).serve()
     except BaseException as error:
-        refused = isinstance(error, sandbox.Refused)
         with contextlib.suppress(BaseException):
-            send(control, ["refused" if refused else "failed", f"{type(error).__name__}: {error}"])
+            if isinstance(error, sandbox.Refused):
+                send(control, ["refused", error.strerror])
+            else:
+                send(control, ["failed", f"{type(error).__name__}: {error}"])
     finally:
         os._exit(0)

@@ -8,6 +8,9 @@ filter. When `enter` returns, student code may run.
 
 There is no /proc, no /sys, no /home, no program and no way to start one in there. Works as root (then processes get
 numbers of their own that no user has) and as an ordinary user. This file must stay importable where none of it exists.
+
+Where the kernel refuses namespaces there is a second choice, `prepare_in_sight` and `enter_in_sight`, which hides
+nothing and forbids the use of everything: see landlock.py.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from . import landlock
+
+LEVELS = ("namespaces", "landlock")  # the kinds of isolation, the better one first
 LINUX = sys.platform == "linux"
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -146,6 +152,8 @@ class State:
     memory = (0, 0)  # bytes of address space and of data that the warm parent itself has
     root = False
     scratch = ""
+    base: int | None = None  # as root and without namespaces: the first of the children's two user numbers
+    readable: tuple[str, ...] = ()  # without namespaces: what the children may read
 
 
 def scratch(libraries: Iterable[str]) -> str:
@@ -189,6 +197,35 @@ def prepare(control: Any, libraries: Iterable[str]) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     State.pid_namespace = os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=State.proc)
     State.root = True
+
+
+def prepare_in_sight(libraries: Iterable[str]) -> None:
+    """What can be prepared without namespaces. Raises Refused where the kernel has no usable Landlock either."""
+    known = landlock.version()
+    if known < landlock.OLDEST:
+        about = (
+            f"its version is {known}, and {landlock.OLDEST} is needed" if known else "the kernel has none switched on"
+        )
+        raise Refused(errno.ENOSYS, f"Landlock: {about} (Linux 6.2)")
+    State.filter = system_call_filter(in_sight=True)
+    State.readable = (
+        *visible_paths(),
+        str(_PACKAGE),
+        *libraries,
+        *(f"/{name}" for name in _COPIED),
+        *(f"/etc/{name}" for name in ("ld.so.cache", "localtime")),
+    )
+    # Another user than root, unless that one could not load a library (Python in root's home, say).
+    if all(_for_everybody(path) for path in State.readable):
+        State.base = outer_user()
+
+
+def _for_everybody(path: str) -> bool:
+    """Whether any user may read what is at `path`, or nothing is there."""
+    with contextlib.suppress(FileNotFoundError):
+        real = Path(path).resolve(strict=True)
+        return bool(real.stat().st_mode & 4) and all(parent.stat().st_mode & 1 for parent in real.parents)
+    return True
 
 
 def write_outer_map(pid: int, base: int) -> None:
@@ -372,11 +409,43 @@ def enter(student: bool, settings: dict[str, Any]) -> None:
     install(State.filter)
 
 
+def enter_in_sight(student: bool, settings: dict[str, Any]) -> None:
+    """The same without namespaces, in the directory that the grader made for it. Raises OSError, as `enter` does."""
+    os.setsid()
+    home = _move_to(settings["directory"])
+    if State.base is not None:
+        user = State.base + int(student)
+        for path in (settings["directory"], home):
+            os.chown(path, user, user)
+        for number in range(64):
+            if _prctl(_PR_CAPBSET_DROP, number) == -1:
+                break
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    _check(_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL), "death signal")
+    limit_resources(student, settings)
+    _no_capabilities()
+    _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+    landlock.lock(State.readable, (f"/dev/{name}" for name in _DEVICES), settings["directory"])
+    install(State.filter)
+
+
 def enter_trusted(student: bool, settings: dict[str, Any]) -> None:
     """What is left without isolation: a session and a directory of its own, and resource limits."""
     os.setsid()
-    os.chdir(tempfile.mkdtemp(prefix="autograder-"))
+    _move_to(settings["directory"])
     limit_resources(student, settings)
+
+
+def _move_to(directory: str) -> str:
+    """Work in a home of this process's own inside `directory`, and keep temporary files beside it."""
+    home = os.path.join(directory, "home")
+    os.mkdir(home, 0o700)
+    os.chdir(home)
+    os.environ.update(HOME=home, TMPDIR=directory)
+    tempfile.tempdir = None
+    return home
 
 
 def limit_resources(student: bool, settings: dict[str, Any]) -> None:
@@ -416,13 +485,17 @@ def drop_capabilities() -> None:
         if _prctl(_PR_CAPBSET_DROP, number) == -1:
             break
     _prctl(_PR_CAP_AMBIENT, 4)
+    _no_capabilities()
+
+
+def _no_capabilities() -> None:
     header = struct.pack("Ii", 0x20080522, 0)
     _syscall(_SYS_CAPSET, header, struct.pack("6I", 0, 0, 0, 0, 0, 0))
 
 
 @functools.cache
-def system_call_filter() -> bytes:
-    """The compiled filter. Raises Refused where libseccomp is missing."""
+def system_call_filter(in_sight: bool = False) -> bytes:
+    """The compiled filter, with what namespaces would do if `in_sight`. Raises Refused where libseccomp is missing."""
     try:
         import pyseccomp as seccomp
     except (ImportError, RuntimeError, OSError) as error:
@@ -435,7 +508,10 @@ def system_call_filter() -> bytes:
     for flag in _EPERM_FLAGS:
         rules.add_rule(deny, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), 435)  # clone3 hides its flags; the C library falls back to clone
-    rules.add_rule(deny, "socket", seccomp.Arg(0, seccomp.NE, 1))  # AF_UNIX
+    if in_sight:
+        landlock.deny(rules, seccomp)
+    else:
+        rules.add_rule(deny, "socket", seccomp.Arg(0, seccomp.NE, 1))  # AF_UNIX
     rules.add_rule(deny, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, 0x5412))  # TIOCSTI
     with os.fdopen(os.memfd_create("filter"), "w+b") as file:
         rules.export_bpf(file)
@@ -451,8 +527,3 @@ def install(code: bytes) -> None:
     """Have the kernel apply a compiled filter to this process from now on."""
     program = _Program(len(code) // 8, code)
     _check(_libc().prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
-
-
-def missing() -> list[str]:
-    """What this machine lacks for isolation, in words; empty if nothing."""
-    return []

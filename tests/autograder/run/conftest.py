@@ -1,19 +1,26 @@
-"""One warm parent for all tests of a worker: starting it loads torch."""
+"""One warm parent for all tests of a worker and each kind of isolation: starting it loads torch."""
 
 import pytest
 
-from autograder.run import Grader
+from autograder.run import Grader, sandbox
 
 
-@pytest.fixture(scope="session")
-def grader():
-    """A grader that isolates; where that is not to be had, these tests have nothing to say."""
-    with Grader() as grader:
-        assert grader.isolated
+@pytest.fixture(scope="session", params=sandbox.LEVELS)
+def grader(request):
+    """A grader that isolates, in each of the ways; where that is not to be had, these tests have nothing to say."""
+    with Grader(levels=[request.param]) as grader:
+        assert grader.isolation == request.param
         yield grader
+
+
+@pytest.fixture
+def in_sight(grader):
+    """Whether student code sees the machine, and is only forbidden to use it."""
+    return grader.isolation == "landlock"
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if "grader" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("grader"))
+            level = item.callspec.params["grader"]
+            item.add_marker(pytest.mark.xdist_group(f"grader-{level}"))

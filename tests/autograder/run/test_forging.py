@@ -235,7 +235,7 @@ def hunt():
         look('linecache', ''.join(entry[2]) if len(entry) > 2 else '')
     for value in os.environ.values():
         look('environment', value)
-    for top, folders, files in os.walk('/'):
+    for top, folders, files in [*os.walk('/'), *os.walk('.')]:
         look('names', ' '.join(files))
         folders[:] = [f for f in folders if not (top + f).startswith(('/usr', '/lib')) and f not in ('lib', 'lib64')]
         for file in files:

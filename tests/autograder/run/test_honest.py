@@ -228,7 +228,9 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_answer_gets_full_marks(grader, name):
+def test_a_right_answer_gets_full_marks(grader, in_sight, name):
+    if in_sight and "processes" in name:
+        pytest.skip("without namespaces a student's code may start no process: `doctor` says so")
     setup, code, tests = (textwrap.dedent(part) for part in RIGHT[name])
     result = grader.grade(job(given(setup), answer(code), test(tests), files={"data.csv": b"1\n2\n"}))
     question = only(result)
