@@ -7,8 +7,9 @@ several times, and `Spread` prints mean and standard deviation to no more digits
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class History:
 
     train_loss: list[float] = field(default_factory=list)  # mean cross-entropy over the epoch, in nats
     train_accuracy: list[float] = field(default_factory=list)  # fraction right, measured while training
+    test_loss: list[float] = field(default_factory=list)  # mean cross-entropy after the epoch, in nats
     test_accuracy: list[float] = field(default_factory=list)  # fraction right after the epoch
     seconds: float = 0.0  # wall-clock time of the run
 
@@ -52,6 +54,7 @@ def fit(
         after the epochs, which is quicker.
     learning_rate: the first one; it falls to 0 along a half cosine over the run.
     seed: fixes the order of the batches and dropout, not the model's initial weights (`over_seeds` fixes both).
+    progress: show a bar while it runs. It goes when the run ends, and never gets into a committed chapter.
 
     Returns the run's History. Raises ValueError if inputs and labels differ in number.
     """
@@ -67,33 +70,52 @@ def fit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
     history, start = History(), time.perf_counter()
 
-    for _ in tqdm(range(epochs), disable=not progress, leave=False):
+    for _ in _watched(range(epochs), progress):
         model.train()
         loss_sum = right = 0.0
         for batch in torch.randperm(len(x), generator=shuffle).split(batch_size):
             batch = batch.to(device)
-            scores = model(x[batch])
-            loss = F.cross_entropy(scores, y[batch])
+            said = model(x[batch])
+            loss = F.cross_entropy(said, y[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             loss_sum += loss.item() * len(batch)
-            right += (scores.argmax(1) == y[batch]).sum().item()
+            right += (said.argmax(1) == y[batch]).sum().item()
         history.train_loss.append(loss_sum / len(x))
         history.train_accuracy.append(right / len(x))
         if test is not None:
-            history.test_accuracy.append((predict(model, test[0]).cpu() == test[1].cpu()).float().mean().item())
+            measured = evaluate(model, test)
+            history.test_loss.append(measured[0])
+            history.test_accuracy.append(measured[1])
     history.seconds = time.perf_counter() - start
     return history
 
 
+def _watched(things: Iterable[Any], progress: bool) -> Iterable[Any]:
+    """`things`, with a bar if `progress`. TQDM_DISABLE=1 silences it: so `make execute` and `make verify` see none."""
+    return tqdm(things, leave=False) if progress else things
+
+
 @torch.no_grad()
-def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-    """The class with the highest score for each of `inputs` (N, C, H, W), in evaluation mode: (N,) int64."""
+def scores(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+    """What `model` says of `inputs` (N, C, H, W) in evaluation mode, on its own device: (N, classes)."""
     model.eval()
     device = next(model.parameters()).device
-    return torch.cat([model(part.to(device)).argmax(1) for part in inputs.split(batch_size)])
+    return torch.cat([model(part.to(device)) for part in inputs.split(batch_size)])
+
+
+def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+    """The class with the highest score for each of `inputs` (N, C, H, W), in evaluation mode: (N,) int64."""
+    return scores(model, inputs, batch_size).argmax(1)
+
+
+def evaluate(model: nn.Module, test: Data, batch_size: int = 64) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and the fraction right, over `test`, in evaluation mode."""
+    said = scores(model, test[0], batch_size)
+    labels = test[1].to(said.device)
+    return F.cross_entropy(said, labels).item(), (said.argmax(1) == labels).float().mean().item()
 
 
 @dataclass(frozen=True)
@@ -122,7 +144,7 @@ def over_seeds(run: Callable[[int], float], seeds: Sequence[int] = range(5), *, 
     run: builds a model, trains it and returns a fraction such as the test accuracy.
     """
     values = []
-    for seed in tqdm(seeds, disable=not progress, leave=False):
+    for seed in _watched(seeds, progress):
         torch.manual_seed(seed)
         values.append(run(seed))
     return Spread(tuple(values))

@@ -96,6 +96,7 @@ def run_environment() -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
+        "TQDM_DISABLE": "1",  # a progress bar is for whoever waits, not for the page
         # CUDA's matrix products are only repeatable with a fixed workspace.
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         # No reader's own matplotlibrc or IPython start-up file may reach a figure; svg.hashsalt is in this file.

@@ -1,5 +1,9 @@
 """The training loop learns, repeats itself under a seed, and reports no more digits than it has."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -30,7 +34,9 @@ def test_it_learns():
     history, model = run(0)
     assert history.test_accuracy[-1] > 0.9 > history.test_accuracy[0] - 0.2
     assert history.train_loss[-1] < history.train_loss[0]
-    assert len(history.train_loss) == len(history.train_accuracy) == len(history.test_accuracy) == 8
+    assert len(history.train_loss) == len(history.train_accuracy) == 8
+    assert len(history.test_loss) == len(history.test_accuracy) == 8
+    assert history.test_loss[-1] < history.test_loss[0]
     assert history.seconds > 0
     assert (training.predict(model, separable(seed=1)[0]) == separable(seed=1)[1]).float().mean() == pytest.approx(
         history.test_accuracy[-1]
@@ -71,6 +77,32 @@ def test_predict_is_in_evaluation_mode():
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(4, 2)).train()
     x = separable()[0]
     assert torch.equal(training.predict(model, x), training.predict(model, x, batch_size=7))
+
+
+def test_evaluate_measures_loss_and_accuracy_without_dropout():
+    history, model = run(0)
+    x, y = separable(seed=1)
+    loss, accuracy = training.evaluate(model.train(), (x, y), batch_size=64)
+    said = model.eval()(x)
+    assert loss == pytest.approx(nn.functional.cross_entropy(said, y).item())
+    assert accuracy == (said.argmax(1) == y).float().mean().item()
+    assert (loss, accuracy) == (pytest.approx(history.test_loss[-1]), history.test_accuracy[-1])
+    assert torch.equal(training.scores(model, x, batch_size=7), training.scores(model, x, batch_size=200))
+
+
+def test_a_bar_shows_only_if_asked_for_and_can_be_silenced_from_outside(capsys):
+    run(0)
+    assert capsys.readouterr().err == ""
+    run(0, progress=True)
+    assert "0/8" in capsys.readouterr().err
+    code = (
+        "import torch; from torch import nn; from kernelbook import training;"
+        "training.fit(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), (torch.zeros(4, 1, 1, 1), torch.zeros(4).long()),"
+        "None, epochs=3, progress=True)"
+    )
+    silent = {**os.environ, "TQDM_DISABLE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=silent, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_a_spread_prints_whole_percents_and_never_claims_zero_deviation():
