@@ -6,5 +6,6 @@
 from kernelbook.labs.base import Lab
 from kernelbook.labs.convolution import Convolution
 from kernelbook.labs.pooling import Pooling
+from kernelbook.labs.receptive_field import ReceptiveField
 
-__all__ = ["Convolution", "Lab", "Pooling"]
+__all__ = ["Convolution", "Lab", "Pooling", "ReceptiveField"]
