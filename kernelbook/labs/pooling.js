@@ -64,12 +64,12 @@ const OPERATIONS = [
 /** @type {import("./lib/experiments.js").Experiment[]} */
 export const EXPERIMENTS = [
   {
-    title: "A move that nobody notices",
+    title: "A move unnoticed",
     text: "The bright pixel has gone one column to the right, and all 16 maxima are what they were. Predict: how many change when it goes one further?",
     state: { right: 1 },
   },
   {
-    title: "The same move the other way",
+    title: "The other way",
     text: "One column to the left instead. Two of the 16 maxima change, and by the whole pixel. Why is left not like right? Look at the window that is marked.",
     state: { right: -1 },
   },

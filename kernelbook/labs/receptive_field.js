@@ -73,12 +73,12 @@ export const EXPERIMENTS = [
     state: { layers: repeat(8, CONV), size: 33 },
   },
   {
-    title: "VGG-16 and the middle",
+    title: "VGG-16, layer by layer",
     text: "A unit of the last pooling sees 212 of 224 pixels. Walk up the table, layer by layer, and watch field and effective field grow apart.",
     state: { network: "vgg16" },
   },
   {
-    title: "ResNet-50 sees past the border",
+    title: "Past the border",
     text: "The frame is 427 pixels wide, the picture 224. Move the unit to a corner: what does the rest of its field consist of?",
     state: { network: "resnet50" },
   },
@@ -331,7 +331,7 @@ export function render({ model, el }) {
     tries.row,
     html(
       "div",
-      { class: "lab-steps" },
+      { class: "lab-settings lab-first lab-field-controls", role: "group", "aria-label": "Network and unit" },
       network.field,
       field("Picture side", sizeInput),
       field("Unit row", rowInput),
@@ -451,6 +451,11 @@ export function render({ model, el }) {
 
   /** @type {HTMLInputElement[]} */
   let radios = [];
+  /** Bring the chosen layer of a long table into its window. */
+  function scrollToLayer() {
+    const line = radios[result.index]?.closest("tr");
+    if (line) scroll.scrollTop = line.offsetTop - scroll.clientHeight / 2;
+  }
   function drawTable() {
     const { layers, names, fields, size } = result;
     const head = ["", "Layer", "K", "S", "P", "D", "Map", "Field", "Jump", "Start"];
@@ -547,6 +552,7 @@ export function render({ model, el }) {
       set(sorry, { hidden: !error });
       say(sorry, error);
       drawTable();
+      requestAnimationFrame(scrollToLayer); // when it has been laid out
     }
     tries.show(state);
     radios.forEach((radio, i) => (radio.checked = i === index));
