@@ -10,8 +10,9 @@ How to add a lab
    ``clean(raw)`` makes a valid state from anything (links carry junk); ``render({model, el})`` builds native, labelled
    inputs once and redraws when ``watch`` (lib/model.js) calls. Elements come from lib/dom.js, maps from lib/map.js,
    reset and link from lib/toolbar.js. Add the class to ``__init__.py``, its look to ``labs.css``; run ``make labs``.
-4. Test the computation against PyTorch in Node (``tests/labs/test_truth.py`` shows how) and add the lab to
-   ``tests/labs/test_page.py``. Then look at it: 390 and 1,300 pixels wide, light and dark, keyboard only.
+4. Test the computation against PyTorch in Node (``tests/labs/test_truth.py`` shows how) and the experiments' numbers;
+   ``tests/labs/test_every_lab.py`` tests the rest of it once the class is in ``__all__`` (``-k SomeName`` for one
+   lab). Then look at it: 390 and 1,300 pixels wide, light and dark, keyboard only.
 """
 
 import html

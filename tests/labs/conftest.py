@@ -14,9 +14,10 @@ def lab_page(offline_page, tmp_path):
     """Opens a page of labs over file: and, at the end, wants no request to another host and no error on the console."""
     page, witness = offline_page
 
-    def show(*shown, theme="light", width=1300, fragment="", body=""):
+    def show(*shown, theme="light", width=1300, fragment="", body="", script=True):
         paper, ink, muted = THEMES[theme]
         figures = "\n".join(lab._repr_mimebundle_()[0]["text/html"] for lab in shown)
+        loader = f'<script src="{(DIST / "labs.js").as_uri()}"></script>' if script else ""
         path = tmp_path / "page.html"
         path.write_text(
             f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">'
@@ -24,7 +25,7 @@ def lab_page(offline_page, tmp_path):
             f"html{{--pst-color-background:{paper};--pst-color-text-base:{ink};--pst-color-text-muted:{muted}}}"
             f"body{{font-family:sans-serif;background:{paper};color:{ink};margin:8px}}main{{max-width:740px;margin:auto}}"
             f"</style></head><body><main><h1>Labs</h1>{body}\n{figures}</main>"
-            f'<script src="{(DIST / "labs.js").as_uri()}"></script></body></html>'
+            f"{loader}</body></html>"
         )
         page.set_viewport_size({"width": width, "height": 900})
         page.goto("about:blank")

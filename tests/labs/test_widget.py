@@ -1,8 +1,6 @@
 """The Python side of a lab: traits, what it puts into a notebook, and what it says about mistakes."""
 
 import json
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import nbformat
@@ -76,16 +74,6 @@ def test_a_notebook_gets_a_live_view_a_figure_and_a_stable_name(state):
     assert lab.model_id not in bundle["text/html"]
     if "caption" in state:
         assert state["caption"] in outline.text
-
-
-def test_the_figure_is_the_same_in_another_process():
-    code = "from kernelbook import labs; print(labs.Convolution(image='photograph', kernel='box_blur').figure())"
-    runs = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
-        for _ in range(2)
-    }
-    assert len(runs) == 1
-    assert labs.Convolution(image="photograph", kernel="box_blur").figure() == runs.pop().strip()
 
 
 def test_the_still_picture_teaches_with_numbers():
