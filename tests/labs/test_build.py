@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kernelbook.data import image
+from kernelbook.labs.pictures import pictures
 
 ROOT = Path(__file__).parents[2]
 LABS = ROOT / "kernelbook" / "labs"
@@ -99,6 +100,4 @@ def test_the_address_keeps_a_labs_state():
 
 @pytest.mark.parametrize("name", ["ramp", "step"])
 def test_the_small_pictures_are_the_books_too(name):
-    from kernelbook.labs.convolution import _pictures
-
-    np.testing.assert_array_equal(_pictures()[name], image(name))
+    np.testing.assert_array_equal(pictures()[name], image(name))

@@ -1,7 +1,7 @@
 """What every lab promises: one test a promise, run for each class that ``kernelbook.labs`` exports.
 
-A lab's own tests (``test_<name>.py``) hold what only it can know: that its arithmetic is PyTorch's, and that the numbers
-which its experiments name are right.
+A lab's own tests (``test_<name>.py``) hold what only it can know: that its arithmetic is PyTorch's, and that the
+numbers which its experiments name are right. ``pytest tests/labs/test_every_lab.py -k SomeName`` runs one lab.
 """
 
 import functools
