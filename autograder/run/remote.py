@@ -487,8 +487,10 @@ class Remote:
                 structure, raw = self.channel.receive(self.deadline)
                 if type(structure) is not list or not structure or type(structure[0]) is not str:
                     raise WireError("a message of no kind")
-                if structure[0] != "ask":
+                if structure[0] in ("ok", "no") and len(structure) == 5:
                     break
+                if structure[0] != "ask":
+                    raise WireError("a malformed answer")
                 asked.append((structure, raw))
                 self.serve(structure, raw)
         except Closed:
@@ -567,8 +569,6 @@ class Remote:
 
     def conclude(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> tuple[Any, BaseException | None]:
         """The student's answer: a value, or an exception. Raises WireError."""
-        if len(structure) != 5 or structure[0] not in ("ok", "no"):
-            raise WireError("a malformed answer")
         kind, body, changed, moved, linked = structure
         leaves = [(tracked[index], number) for index, number in _pairs(linked) if 0 <= index < len(tracked)]
         leaves = [(value, number) for value, number in leaves if getattr(value, "requires_grad", False) is True]

@@ -298,3 +298,82 @@ def test_nothing_says_that_this_is_grading(grader):
     shown = everything(result).lower()
     for marker in ("nbgrader", "autograde", "jupyter", "submitted", "pytest"):
         assert marker not in shown, marker
+
+
+# What a student's process may write on the line to the judge: it has the file, and this engine's own code to use it.
+FRAMES = {
+    "noise": "os.write(line, os.urandom(100_000))",
+    "a length of gigabytes": "os.write(line, struct.pack('>QII', sequence(), 0xFFFFFFFF, 0xFFFFFFFF))",
+    "a length within the cap, and nothing after it": "os.write(line, struct.pack('>QII', sequence(), 8 << 20, 0))\n    while True: pass",
+    "half a frame": "os.write(line, struct.pack('>QII', sequence(), 100, 0) + b'x' * 50)\n    os._exit(0)",
+    "a frame out of turn": "os.write(line, struct.pack('>QII', 10**9, 1, 0) + b'\\xc0')",
+    "a verdict": "send(['result', {'questions': [{'grade_id': 'q1', 'points': 10.0, 'max_points': 10.0, 'checks': []}], 'outputs': []}])",
+    "the grader's messages": "send(['cell', 0, 10**9])\n    send(['why'])\n    send(['broken', 'x'])",
+    "nested lists": "send_bytes(b'\\x91' * 200_000 + b'\\xc0')",
+    "an extension type": "send_bytes(b'\\xc7\\x05\\x01cposix')",
+    "a pickle": "import pickle\n    send([17, pickle.dumps(A())])",
+    "a hundred frames": "for _ in range(100):\n        send(['value', 121])",
+    "answers in advance": "for _ in range(100):\n        send(['ok', 121, [], [], []])",
+}
+FRAME_TOOLS = """
+import gc, msgpack, os, stat, struct
+line = next(n for n in range(3, 100) if is_socket(n))
+def sequence():
+    from autograder.run.wire import Channel
+    channel = next(o for o in gc.get_objects() if type(o) is Channel)
+    channel.sent += 1
+    return channel.sent - 1
+def send_bytes(body):
+    os.write(line, struct.pack('>QII', sequence(), len(body), 0) + body)
+def send(message):
+    send_bytes(msgpack.packb(message))
+class A:
+    def __reduce__(self):
+        return (print, ('unpickled',))
+"""
+IS_SOCKET = """
+def is_socket(n):
+    import os, stat
+    try:
+        return stat.S_ISSOCK(os.fstat(n).st_mode)
+    except OSError:
+        return False
+"""
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_forged_messages_are_data_at_most(grader, name):
+    """Row 97: the question loses its points, the process is replaced, and the judge goes on."""
+    code = f"{IS_SOCKET}{FRAME_TOOLS}\ndef f(x):\n    {FRAMES[name]}\n    return -1\ndef g(x):\n    return x + 1\n"
+    tests = (test("assert g(1) == 2", 10.0, "q0"), test(TESTS), test("assert g(2) == 3", 10.0, "q2"))
+    result = grader.grade(job(NP, answer(code), *tests, limits=Limits(question_seconds=2, submission_seconds=30)))
+    assert result.status == "graded", everything(result)
+    # Well-formed answers to questions that nobody has asked yet are answers, and wrong ones: whoever sends them loses more.
+    after = 0 if name == "answers in advance" else 10
+    assert [question.points for question in result.questions] == [10, 0, after], everything(result)
+    assert "unpickled" not in everything(result)
+
+
+LIARS = {
+    "parameters() of others": "class Net(nn.Linear):\n    def parameters(self, *a, **k):\n        return iter([torch.zeros(4, 3), torch.zeros(4)])\nnet = Net(1, 1)",
+    "state_dict() of others": "class Net(nn.Module):\n    def state_dict(self, *a, **k):\n        return {'weight': torch.zeros(4, 3), 'bias': torch.zeros(4)}\n    def forward(self, x):\n        return x\nnet = Net()",
+    "right weights, another function": "class Net(nn.Linear):\n    def forward(self, x):\n        return super().forward(x).abs()\nnet = Net(3, 4)",
+    "no tensors": "class P:\n    shape = (4, 3)\n    def numel(self):\n        return 12\nclass Net(nn.Linear):\n    def parameters(self, *a, **k):\n        return [P(), P()]\nnet = Net(1, 1)",
+    "a class that claims to be another": "class Net:\n    __class__ = nn.Linear\n    in_features, out_features = 3, 4\n    def __call__(self, x):\n        return x\nnet = Net()",
+    "numel() that lies": "class T(torch.Tensor):\n    def numel(self):\n        return 16\n    shape = (4, 3)\nnet = nn.Linear(1, 1)\nnet.weight = nn.Parameter(torch.zeros(1, 1).as_subclass(T))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIARS)
+def test_a_module_that_lies_is_judged_by_its_data(grader, name):
+    """Row 99: shapes come from the tensors themselves, and an architecture is what it computes."""
+    tests = (
+        "checks.same_function(net, nn.Linear(3, 4), torch.randn(5, 3))\n"
+        "assert checks.parameters(net) == {'weight': (4, 3), 'bias': (4,)} and net(torch.ones(2, 3)).shape == (2, 4) and net(-torch.ones(9, 3)).min() < 0"
+    )
+    given_cell = given("import torch\nfrom torch import nn\nfrom autograder.run import checks")
+    result = grader.grade(job(given_cell, answer(LIARS[name]), test(tests)))
+    assert only(result).points == 0, everything(result)
+    assert only(result).checks[0].status != "passed", everything(result)
+    honest = grader.grade(job(given_cell, answer("torch.manual_seed(0)\nnet = nn.Linear(3, 4)"), test(tests)))
+    assert only(honest).points == 10, everything(honest)
