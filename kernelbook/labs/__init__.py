@@ -5,7 +5,8 @@
 
 from kernelbook.labs.base import Lab
 from kernelbook.labs.convolution import Convolution
+from kernelbook.labs.equivariance import Equivariance
 from kernelbook.labs.pooling import Pooling
 from kernelbook.labs.receptive_field import ReceptiveField
 
-__all__ = ["Convolution", "Lab", "Pooling", "ReceptiveField"]
+__all__ = ["Convolution", "Equivariance", "Lab", "Pooling", "ReceptiveField"]

@@ -193,7 +193,7 @@ export function summary(result) {
   if (m.reached < inside) words.push(`The gradient reaches ${m.reached} of ${inside} pixels.`);
   if (m.reached)
     words.push(
-      `Half of the gradient comes from the ${by(m.half, m.half)} pixels in the middle, 95 % from ${by(m.most, m.most)}.`,
+      `Half of the gradient comes from ${by(m.half, m.half)} pixels in the middle, 95 % from ${by(m.most, m.most)}.`,
     );
   if (error) words.push(error);
   return words.join(" ");
@@ -318,8 +318,9 @@ export function render({ model, el }) {
     },
     "Change its layers",
   );
+  const copyRow = html("div", {}, copy);
   const sorry = html("p", { class: "lab-error", hidden: true });
-  const table = html("table", { class: "lab-table lab-layers" });
+  const table = html("table", { class: "lab-table lab-layers", "aria-label": "Layers and their fields" });
   const scroll = html("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "Layers and their fields" }, table);
   const formula = html("div", { class: "lab-formula" });
   const tables = html("div", {});
@@ -353,7 +354,8 @@ export function render({ model, el }) {
     ),
     sorry,
     editor.element,
-    copy,
+    copyRow,
+    html("p", { class: "lab-note" }, "Choose the layer whose unit looks. Field, jump and start are pixels of the picture."),
     scroll,
     formula,
     details,
@@ -465,7 +467,6 @@ export function render({ model, el }) {
       html("tr", {}, html("td", {}, first), html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
     fill(
       table,
-      html("caption", {}, "Choose the layer whose unit looks. Field, jump and start in pixels of the picture."),
       html("thead", {}, html("tr", {}, ...head.map((text) => (text ? html("th", { scope: "col" }, text) : html("td", {}))))),
       html(
         "tbody",
@@ -547,7 +548,7 @@ export function render({ model, el }) {
       if (document.activeElement !== sizeInput) sizeInput.value = String(size);
       const own = state.network === "own";
       set(editor.element, { hidden: !own });
-      set(copy, { hidden: own });
+      set(copyRow, { hidden: own });
       if (own) editor.show(state.layers);
       set(sorry, { hidden: !error });
       say(sorry, error);
