@@ -1,17 +1,15 @@
 """What a layer does with channels: one pixel at a time, in groups, in two steps, and backwards to a larger map.
 
-NumPy functions first, each short and each equal to PyTorch; then the few modules of chapter 3. Symbols as everywhere:
-input `x` (N, C_in, H, W), filters `w` (C_out, C_in/G, K_h, K_w), stride S, padding P, dilation D, groups G. A
-transposed convolution takes PyTorch's order (C_in, C_out/G, K_h, K_w): the filters of the convolution it transposes.
+NumPy functions first, each short and each equal to PyTorch; then the separable block of chapter 3. Symbols as
+everywhere: input `x` (N, C_in, H, W), filters `w` (C_out, C_in/G, K_h, K_w), stride S, padding P, dilation D, groups G.
+A transposed convolution takes PyTorch's order (C_in, C_out/G, K_h, K_w): the filters of the convolution it transposes.
 """
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import nn
 
 from kernelbook import ops
@@ -111,17 +109,6 @@ def separate(w: np.ndarray, multiplier: int = 1) -> Separated:
 # Backwards, to a larger map
 
 
-def as_matrix(
-    w: np.ndarray, size: Pair, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1
-) -> np.ndarray:
-    """The matrix (C_out O_h O_w, C_in H W) that `ops.conv2d` is, on maps of size (H, W): a column for each pixel."""
-    w = np.asarray(w)
-    height, width = (size, size) if isinstance(size, int) else size
-    pixels = w.shape[1] * groups * height * width
-    one_each = np.eye(pixels, dtype=w.dtype).reshape(pixels, -1, height, width)
-    return ops.conv2d(one_each, w, None, stride, padding, dilation, groups).reshape(pixels, -1).T
-
-
 def transposed_size(
     size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
 ) -> int:
@@ -174,7 +161,7 @@ def conv_transpose2d(
     return out if b is None else out + np.asarray(b)[:, None, None]
 
 
-# Modules
+# As a module
 
 
 class DepthwiseSeparable(nn.Sequential):
@@ -197,52 +184,3 @@ class DepthwiseSeparable(nn.Sequential):
             nn.BatchNorm2d(c_out),
             activation(),
         )
-
-
-class InvertedResidual(nn.Module):
-    """MobileNetV2's block: expand the channels, filter each alone, project back *without* an activation, add x.
-
-    x (N, C, H, W) -> the same shape, through `expansion` times as many channels. Source: Sandler et al. 2018.
-    """
-
-    def __init__(self, channels: int, expansion: int = 6, kernel_size: int = 3):
-        super().__init__()
-        wide = channels * expansion
-        self.branch = nn.Sequential(
-            nn.Conv2d(channels, wide, 1, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.ReLU6(),
-            nn.Conv2d(wide, wide, kernel_size, padding=kernel_size // 2, groups=wide, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.ReLU6(),
-            nn.Conv2d(wide, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.branch(x)
-
-
-MOBILENET_V1 = [  # output channels and stride of the thirteen blocks after the first layer
-    *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
-    *((512, 1),) * 5,
-    *((1024, 2), (1024, 1)),
-]
-
-
-def mobilenet_v1(separable: bool = True, classes: int = 1000) -> nn.Sequential:
-    """MobileNetV1 as in table 1 of Howard et al. 2017; or its twin with standard 3 x 3 convolutions in all blocks.
-
-    x (N, 3, 224, 224) -> (N, classes). The first layer is a standard convolution in both.
-    """
-
-    def standard(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-        return nn.Sequential(nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
-
-    widths = [32, *(c_out for c_out, _ in MOBILENET_V1)]
-    blocks = [
-        DepthwiseSeparable(c_in, c_out, stride=stride) if separable else standard(c_in, c_out, stride)
-        for (c_in, c_out), (_, stride) in zip(itertools.pairwise(widths), MOBILENET_V1, strict=True)
-    ]
-    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], classes)
-    return nn.Sequential(standard(3, widths[0], 2), *blocks, *head)

@@ -1,16 +1,13 @@
 """What a layer costs: parameters, multiply-adds, bytes, and how much work there is for each byte.
 
-Counting only; nothing is run. Parameters and multiply-adds come from `ops.parameters` and `ops.multiply_adds`. Bytes
-are the least that any program must move: the input and the weights read once, the output written once. A program that
-forgets what it has read moves more.
+Counting only; nothing is run. For whole networks, `models.summary` counts parameters and work. Both numbers come from
+`ops.parameters` and `ops.multiply_adds`. Bytes are the least that any program must move: the input and the weights read
+once, the output written once. A program that forgets what it has read moves more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import nn
 
 from kernelbook import ops
 from kernelbook.ops import Pair
@@ -98,32 +95,3 @@ def attainable(cost: Cost, peak: float, bandwidth: float) -> float:
     Source: Williams, Waterman and Patterson 2009.
     """
     return min(peak, bandwidth * cost.intensity)
-
-
-def of_model(model: nn.Module, shape: tuple[int, ...], item: int = 4) -> Cost:
-    """The cost of a whole model on one input of `shape` (N, C, H, W); best built on `torch.device("meta")`.
-
-    Parameters: all of them. Multiply-adds and bytes: of its convolutions (transposed ones too) and linear layers;
-    normalisation, activation and pooling are left out of both, as is usual. The model is put into evaluation mode.
-    """
-    totals = [0, 0, 0]
-
-    def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        weight: torch.Tensor = layer.weight  # type: ignore[assignment]
-        places = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output  # where a stack of weights is used
-        axis = -1 if isinstance(layer, nn.Linear) else 1
-        totals[0] += places.numel() // places.shape[axis] * weight.numel()
-        totals[1] += item * (inputs[0].numel() + sum(p.numel() for p in layer.parameters()))
-        totals[2] += item * output.numel()
-
-    counted = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-    hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, counted)]
-    try:
-        with torch.no_grad():
-            device = next(model.parameters()).device
-            model.eval()(torch.empty(shape, device=device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    parameters = sum(p.numel() for p in model.parameters())
-    return Cost(parameters, totals[0], totals[1], totals[2])

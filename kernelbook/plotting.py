@@ -253,3 +253,29 @@ def lines(
         axis.grid(color=PALE, lw=0.6)
         axis.set_axisbelow(True)
     return figure
+
+
+def bars(values: Mapping[str, Mapping[str, float]], label: str, *, digits: int = 1) -> Figure:
+    """Numbers of several kinds beside each other, as horizontal bars with the number at their end.
+
+    values: for each kind (a colour) the numbers by name (a row); all kinds have the same names. label: what they
+    measure, with its unit. digits: decimals written. Raises ValueError where the names differ.
+    """
+    names = list(next(iter(values.values()), {}))
+    if not names or any(list(numbers) != names for numbers in values.values()):
+        raise ValueError(f"expected the same names in every kind, got {[list(n) for n in values.values()]}")
+    thick = 0.8 / len(values)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 0.8 + (0.15 + 0.25 * len(values)) * len(names))
+        axis = axes[0, 0]
+        for place, (kind, numbers) in enumerate(values.items()):
+            heights = [row - 0.4 + thick * (place + 0.5) for row in range(len(names))]
+            colour = [BLUE, ORANGE, INK][place % 3]
+            drawn = axis.barh(heights, list(numbers.values()), 0.9 * thick, color=colour, label=kind)
+            axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
+        axis.set_yticks(range(len(names)), names)
+        axis.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
+        axis.margins(x=0.12)
+        axis.tick_params(axis="y", length=0)
+        figure.legend(loc="outside upper center", ncols=len(values), frameon=False)
+    return figure

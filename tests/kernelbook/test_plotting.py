@@ -19,6 +19,7 @@ FIGURES = {
     "lines": lambda: plotting.lines(
         [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 2]}, "x", "y (m)", log="x", limits={"a": 4}
     ),
+    "bars": lambda: plotting.bars({"work": {"a": 2, "b": 3}, "time": {"a": 1, "b": 2}}, "times less"),
     "spreads": lambda: plotting.spreads({"a": [0.5, 0.6], "b": [0.7, 0.8, 0.9]}, "accuracy (%)"),
 }
 
@@ -121,3 +122,14 @@ def test_lines_are_drawn_through_their_values_and_named_beside_them():
     assert (axis.get_xscale(), axis.get_yscale(), axis.get_ylabel()) == ("log", "log", "y (m)")
     with pytest.raises(ValueError, match="expected 2 values"):
         plotting.lines([1, 2], {"a": [1]}, "x", "y")
+
+
+def test_bars_stand_for_their_numbers_row_by_row():
+    axis = plotting.bars({"work": {"a": 2, "b": 3}, "time": {"a": 1, "b": 2.5}}, "times less").axes[0]
+    assert [patch.get_width() for patch in axis.patches] == [2, 3, 1, 2.5]
+    assert [text.get_text() for text in axis.texts] == ["2.0", "3.0", "1.0", "2.5"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    rows = [round(patch.get_y() + patch.get_height() / 2) for patch in axis.patches]
+    assert rows == [0, 1, 0, 1]
+    with pytest.raises(ValueError, match="the same names"):
+        plotting.bars({"work": {"a": 2}, "time": {"b": 1}}, "times less")
