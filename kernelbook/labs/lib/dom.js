@@ -1,4 +1,5 @@
 /** Small makers of elements, so that a lab reads like the page it draws. */
+import { grouped } from "./format.js";
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
@@ -106,6 +107,31 @@ export function slider(label, min, max, onchange) {
   const show = (value) => {
     if (input.valueAsNumber !== value) input.value = String(value);
     say(shown, String(value).replace("-", "−"));
+  };
+  return { field: field(label, input, "lab-slider", shown), input, show };
+}
+
+/**
+ * A native slider over a list of sensible numbers, for quantities that grow by doubling. Other values, which a notebook
+ * or a link may ask for, are shown as they are, with the thumb at the nearest number of the list.
+ * @param {string} label @param {readonly number[]} values in rising order @param {(value: number) => void} onchange
+ */
+export function ladder(label, values, onchange) {
+  const shown = html("output", {});
+  const input = html("input", {
+    type: "range",
+    min: 0,
+    max: values.length - 1,
+    step: 1,
+    oninput: () => onchange(values[input.valueAsNumber]),
+  });
+  /** @param {number} value */
+  const show = (value) => {
+    const distance = (/** @type {number} */ v) => Math.abs(Math.log(v / value));
+    const nearest = values.reduce((best, v, i) => (distance(v) < distance(values[best]) ? i : best), 0);
+    if (input.valueAsNumber !== nearest) input.value = String(nearest);
+    set(input, { "aria-valuetext": value });
+    say(shown, grouped(value));
   };
   return { field: field(label, input, "lab-slider", shown), input, show };
 }
