@@ -120,14 +120,14 @@ class DenseVsConv(Lab):
             parts.append(
                 f'<line x1="{x:g}" y1="{top - 8:g}" x2="{x:g}" y2="{bottom:g}" stroke="#d4d9df" stroke-width="1"/>'
             )
-            parts.append(svg.text(x, bottom + 14, f"{10**power:,}" if power < 6 else f"10^{power}", 12, svg.QUIET))
+            parts.append(svg.text(x, bottom + 14, svg.power_of_ten(power), 12, svg.QUIET))
         for index, (name, value) in enumerate(values.items()):
             y = top + row * index + 12
             length = max(3.0, width * math.log10(value) / end)
             colour = svg.ACCENT if name == "conv" else "#2465ab"
             times = "the yardstick" if name == "conv" else f"{_times(value, values['conv'])} × the convolution"
             parts += [
-                svg.text(left - 12, y + 6, NAMES[name], 13, anchor="end", weight=600),
+                svg.text(left - 12, y + 3, NAMES[name], 13, anchor="end", weight=600),
                 f'<rect x="{left:g}" y="{y - 4:g}" width="{length:.2f}" height="14" rx="2" fill="{colour}"/>',
                 svg.text(left + width + 16, y - 2, f"{value:,}", 13, anchor="start", weight=600),
                 svg.text(left + width + 16, y + 14, times, 11, svg.QUIET, anchor="start"),

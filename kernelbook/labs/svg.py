@@ -27,6 +27,11 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def power_of_ten(power: int) -> str:
+    """10 to a whole power as an axis shows it: 1, 1,000, 10⁶."""
+    return f"{10**power:,}" if power < 6 else "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(power))
+
+
 def text(
     x: float, y: float, words: str, size: float = 13, fill: str = INK, anchor: str = "middle", weight: int = 400
 ) -> str:
