@@ -10,6 +10,8 @@ How to add a lab
    ``clean(raw)`` makes a valid state from anything (links carry junk); ``render({model, el})`` builds native, labelled
    inputs once and redraws when ``watch`` (lib/model.js) calls. Elements come from lib/dom.js, maps from lib/map.js,
    reset and link from lib/toolbar.js. Add the class to ``__init__.py``, its look to ``labs.css``; run ``make labs``.
+   Data that one lab alone needs (a trained network's weights) does not belong in the bundle that every page loads:
+   give the class a ``@default("cargo")``, a text that travels with the figure; ``model.get("cargo")`` reads it.
 4. Test the computation against PyTorch in Node (``tests/labs/test_truth.py`` shows how) and the experiments' numbers;
    ``tests/labs/test_every_lab.py`` tests the rest of it once the class is in ``__all__`` (``-k SomeName`` for one
    lab). Then look at it: 390 and 1,300 pixels wide, light and dark, keyboard only.
@@ -61,6 +63,9 @@ class Lab(anywidget.AnyWidget):
     """
 
     caption = Unicode("", help="Text under the lab; empty for the usual one.").tag(sync=True)
+    cargo = Unicode("", help="Data that the front end needs beside the state, as text; no part of the state.").tag(
+        sync=True
+    )
 
     lab_name: ClassVar[str] = ""
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -106,8 +111,9 @@ class Lab(anywidget.AnyWidget):
         """The HTML figure: the same bytes for the same state, on every run."""
         still = self.still()
         caption = self.caption or still.caption
+        cargo = f' data-cargo="{html.escape(self.cargo)}"' if self.cargo else ""
         return (
-            f'<figure class="lab" data-lab="{self.lab_name}" data-state="{html.escape(json.dumps(self.state()))}"'
+            f'<figure class="lab" data-lab="{self.lab_name}" data-state="{html.escape(json.dumps(self.state()))}"{cargo}'
             f' aria-label="{html.escape(caption)}">\n'
             f'<div class="lab-still">\n{still.svg}\n<p>{html.escape(still.words)}</p>\n'
             f"<p><em>{HOW_TO_USE}</em></p>\n</div>\n"

@@ -158,3 +158,46 @@ export function conv2d(x, w, options = {}, bias = null) {
   }
   return { data, shape: [batch, channelsOut, rows.output, columns.output] };
 }
+
+/**
+ * The gradient of conv2d with respect to its input: what loss.backward() leaves in x.grad.
+ *
+ * Every product of the forward pass is walked again, and the output's gradient goes back where the pixel came from.
+ * @param {Tensor} gradient (N, C_out, O_h, O_w), of the loss with respect to the output
+ * @param {Tensor} w (C_out, C_in / groups, K_h, K_w)
+ * @param {number[]} shape (N, C_in, H, W) of the input
+ * @param {Options} [options] as in the forward pass
+ * @returns {{data: Float64Array, shape: number[]}} (N, C_in, H, W)
+ */
+export function conv2dInputGradient(gradient, w, shape, options = {}) {
+  const [batch, channelsIn, height, width] = shape;
+  const [channelsOut, perGroup, kernelHeight, kernelWidth] = w.shape;
+  const groups = options.groups ?? 1;
+  const { rows, columns } = geometry(height, width, kernelHeight, kernelWidth, options);
+  const plane = rows.output * columns.output;
+  const data = new Float64Array(batch * channelsIn * height * width);
+  const taps = kernelHeight * kernelWidth;
+  for (let n = 0; n < batch; n++)
+    for (let f = 0; f < channelsOut; f++) {
+      const firstChannel = Math.floor((f * groups) / channelsOut) * perGroup;
+      const outBase = (n * channelsOut + f) * plane;
+      for (let c = 0; c < perGroup; c++) {
+        const inBase = (n * channelsIn + firstChannel + c) * height * width;
+        for (let tap = 0; tap < taps; tap++) {
+          const weight = w.data[(f * perGroup + c) * taps + (options.flip ? taps - 1 - tap : tap)];
+          const [i, j] = [Math.floor(tap / kernelWidth), tap % kernelWidth];
+          for (let row = 0; row < rows.output; row++) {
+            const sourceRow = rows.source[row * rows.stride + i * rows.dilation];
+            if (sourceRow < 0) continue;
+            const inRow = inBase + sourceRow * width;
+            const outRow = outBase + row * columns.output;
+            for (let column = 0; column < columns.output; column++) {
+              const sourceColumn = columns.source[column * columns.stride + j * columns.dilation];
+              if (sourceColumn >= 0) data[inRow + sourceColumn] += weight * gradient.data[outRow + column];
+            }
+          }
+        }
+      }
+    }
+  return { data, shape: [...shape] };
+}

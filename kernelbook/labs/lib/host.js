@@ -16,10 +16,14 @@ const SETTLE_MS = 300;
 
 /** @implements {Model} */
 class PageModel {
-  /** @param {State} initial @param {State} state @param {() => void} saved @param {(encoded: string) => string} address */
-  constructor(initial, state, saved, address) {
+  /**
+   * @param {State} initial @param {State} state @param {string} cargo
+   * @param {() => void} saved @param {(encoded: string) => string} address
+   */
+  constructor(initial, state, cargo, saved, address) {
     this.initial = initial;
     this.state = { ...state };
+    this.cargo = cargo;
     this.saved = saved;
     this.address = address;
     /** @type {Map<string, Set<() => void>>} */
@@ -27,7 +31,7 @@ class PageModel {
   }
   /** @param {string} name */
   get(name) {
-    return this.state[name];
+    return name === "cargo" ? this.cargo : this.state[name];
   }
   /** @param {string} name @param {any} value */
   set(name, value) {
@@ -115,7 +119,10 @@ export function mount(labs, css) {
     try {
       const initial = lab.clean(JSON.parse(figure.dataset.state ?? "{}"));
       const state = lab.clean({ ...initial, ...decodeState(asked.get(id) ?? "", initial) });
-      const model = new PageModel(initial, state, saveSoon, (now) => address(joinHash(new Map([[id, now]])) || id));
+      const cargo = figure.dataset.cargo ?? "";
+      const model = new PageModel(initial, state, cargo, saveSoon, (now) =>
+        address(joinHash(new Map([[id, now]])) || id),
+      );
       const el = html("div", { class: "lab-app" });
       lab.render({ model, el });
       figure.id ||= id;

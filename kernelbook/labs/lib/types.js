@@ -4,7 +4,7 @@
  * @typedef {Record<string, any>} State A lab's state: the synced traits of its Python class, by name.
  *
  * @typedef {object} Model What a lab's render() talks to: anywidget's model in Jupyter, host.js's on the page.
- * @property {(name: string) => any} get
+ * @property {(name: string) => any} get "cargo" gives the text that travels with the figure beside the state.
  * @property {(name: string, value: any) => void} set
  * @property {(event: string, callback: () => void) => void} on
  * @property {(event: string, callback: () => void) => void} off

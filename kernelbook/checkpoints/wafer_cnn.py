@@ -1,0 +1,72 @@
+"""The network that the lab LookInside opens: `python -m kernelbook.checkpoints.wafer_cnn` trains it, in about a minute.
+
+Four 3 x 3 convolutions, the second and third with stride 2, each followed by ReLU; then the mean over all positions of
+each of the last maps, and one linear layer. With this end a class activation map is exact: a class's score is its
+bias plus the mean of its map (Zhou et al. 2016, "Learning deep features for discriminative localization", section 2).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from kernelbook import checkpoints, training
+from kernelbook.data import CLASSES, wafers
+
+SIZE = 32
+CHANNELS = (1, 8, 12, 16, 16)
+STRIDES = (1, 2, 2, 1)
+TRAIN, TEST = 20_000, 5_000  # wafers
+TRAIN_SEED, TEST_SEED = 2_001, 2_002
+
+
+class WaferCNN(nn.Module):
+    """x: (N, 1, 32, 32) wafers with 0 for no die, 0.5 passed, 1 failed -> (N, 9) scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        pairs = zip(CHANNELS, CHANNELS[1:], STRIDES, strict=False)
+        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=s, padding=1) for i, o, s in pairs)
+        self.head = nn.Linear(CHANNELS[-1], len(CLASSES))
+
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Every layer's maps after ReLU: (N, 8, 32, 32), (N, 12, 16, 16), (N, 16, 8, 8), (N, 16, 8, 8)."""
+        found = []
+        for conv in self.convs:
+            x = torch.relu(conv(x))
+            found.append(x)
+        return found
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.maps(x)[-1].mean((2, 3)))
+
+    def cam(self, x: torch.Tensor) -> torch.Tensor:
+        """Class activation maps (N, 9, 8, 8): the last maps, weighted by the head. Their means plus bias are the scores."""
+        return torch.einsum("nkhw,ck->nchw", self.maps(x)[-1], self.head.weight)
+
+
+def build() -> WaferCNN:
+    """The network without its training."""
+    return WaferCNN()
+
+
+def accuracy(model: nn.Module) -> float:
+    """Fraction of the test wafers that `model` names rightly."""
+    x, y = training.tensors(*wafers(TEST, SIZE, TEST_SEED))
+    return (training.predict(model, x, 250) == y).float().mean().item()
+
+
+def train() -> None:
+    """Train, round, measure and store."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = build()
+    data = training.tensors(*wafers(TRAIN, SIZE, TRAIN_SEED))
+    training.fit(model, data, None, epochs=14, learning_rate=4e-3, batch_size=64, weight_decay=1e-3)
+    found = accuracy(checkpoints.rounded(model))
+    print(f"test accuracy on {TEST} wafers: {found:.4f}")
+    checkpoints.save("wafer_cnn", model, test_accuracy=round(found, 4), train_wafers=TRAIN, test_wafers=TEST)
+
+
+if __name__ == "__main__":
+    train()

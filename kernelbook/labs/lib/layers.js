@@ -1,0 +1,136 @@
+/**
+ * Layers of small networks as PyTorch computes them, in double precision and without a DOM.
+ *
+ * tests/labs/test_layers_truth.py compares them with torch on more than 10,000 random cases, conv.js's gradient too.
+ */
+
+/** @typedef {import("./conv.js").Tensor} Tensor */
+/** @typedef {{data: Float64Array, shape: number[]}} Result */
+
+/** torch.relu @param {Tensor} x @returns {Result} */
+export const relu = ({ data, shape }) => ({ data: Float64Array.from(data, (v) => (v > 0 ? v : 0)), shape });
+
+/** The gradient through ReLU: passed on where the output is positive. @param {Tensor} gradient @param {Tensor} output @returns {Result} */
+export const reluGradient = (gradient, output) => ({
+  data: Float64Array.from(gradient.data, (g, i) => (output.data[i] > 0 ? g : 0)),
+  shape: output.shape,
+});
+
+/** Global average pooling, x.mean((2, 3)). @param {Tensor} x (N, C, H, W) @returns {Result} (N, C) */
+export function globalMean({ data, shape: [batch, channels, height, width] }) {
+  const plane = height * width;
+  const means = new Float64Array(batch * channels);
+  for (let c = 0; c < means.length; c++) {
+    let sum = 0;
+    for (let i = 0; i < plane; i++) sum += data[c * plane + i];
+    means[c] = sum / plane;
+  }
+  return { data: means, shape: [batch, channels] };
+}
+
+/**
+ * torch.nn.functional.linear on the last axis.
+ * @param {Tensor} x (…, I) @param {Tensor} w (O, I) @param {Tensor | null} [bias] (O) @returns {Result} (…, O)
+ */
+export function linear(x, w, bias = null) {
+  const [outputs, inputs] = w.shape;
+  const rows = x.data.length / inputs;
+  const data = new Float64Array(rows * outputs);
+  for (let r = 0; r < rows; r++)
+    for (let o = 0; o < outputs; o++) {
+      let sum = bias ? bias.data[o] : 0;
+      for (let i = 0; i < inputs; i++) sum += w.data[o * inputs + i] * x.data[r * inputs + i];
+      data[r * outputs + o] = sum;
+    }
+  return { data, shape: [...x.shape.slice(0, -1), outputs] };
+}
+
+/** torch.softmax on the last axis. @param {Tensor} x (…, I) @returns {Result} (…, I) */
+export function softmax({ data, shape }) {
+  const width = shape[shape.length - 1];
+  const found = new Float64Array(data.length);
+  for (let start = 0; start < data.length; start += width) {
+    let top = -Infinity;
+    for (let i = 0; i < width; i++) top = Math.max(top, data[start + i]);
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += found[start + i] = Math.exp(data[start + i] - top);
+    for (let i = 0; i < width; i++) found[start + i] /= sum;
+  }
+  return { data: found, shape };
+}
+
+/**
+ * torch.nn.functional.layer_norm over the last axis.
+ * @param {Tensor} x (…, I) @param {Tensor} weight (I) @param {Tensor} bias (I) @param {number} epsilon @returns {Result} (…, I)
+ */
+export function layerNorm(x, weight, bias, epsilon) {
+  const width = weight.data.length;
+  const data = new Float64Array(x.data.length);
+  for (let start = 0; start < data.length; start += width) {
+    let mean = 0;
+    for (let i = 0; i < width; i++) mean += x.data[start + i] / width;
+    let variance = 0;
+    for (let i = 0; i < width; i++) variance += (x.data[start + i] - mean) ** 2 / width;
+    const scale = 1 / Math.sqrt(variance + epsilon);
+    for (let i = 0; i < width; i++) data[start + i] = (x.data[start + i] - mean) * scale * weight.data[i] + bias.data[i];
+  }
+  return { data, shape: x.shape };
+}
+
+/**
+ * The error function: its series where that is quick, a continued fraction beyond (Abramowitz and Stegun 1964, 7.1.6
+ * and 7.1.14). @param {number} x
+ */
+export function erf(x) {
+  const size = Math.abs(x);
+  if (size > 6) return Math.sign(x);
+  const factor = (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x);
+  if (size < 2.5) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= (2 * x * x) / (2 * n + 1);
+    return factor * sum;
+  }
+  let fraction = size;
+  for (let n = 60; n > 0; n--) fraction = size + n / 2 / fraction;
+  return Math.sign(x) * (1 - factor / 2 / fraction);
+}
+
+/** torch.nn.functional.gelu, the exact one. @param {Tensor} x @returns {Result} */
+export const gelu = ({ data, shape }) => ({
+  data: Float64Array.from(data, (v) => (v / 2) * (1 + erf(v / Math.SQRT2))),
+  shape,
+});
+
+/**
+ * Self-attention as torch.nn.MultiheadAttention computes it.
+ * @param {Tensor} x (T, D), T tokens
+ * @param {{inWeight: Tensor, inBias: Tensor, outWeight: Tensor, outBias: Tensor}} weights (3D, D), (3D), (D, D), (D)
+ * @param {number} heads
+ * @returns {{output: Result, attention: Result}} (T, D), and (heads, T, T) whose rows add up to 1
+ */
+export function selfAttention(x, { inWeight, inBias, outWeight, outBias }, heads) {
+  const [tokens, width] = x.shape;
+  const size = width / heads;
+  const qkv = linear(x, inWeight, inBias).data;
+  const scores = new Float64Array(heads * tokens * tokens);
+  const scale = 1 / Math.sqrt(size);
+  for (let h = 0; h < heads; h++)
+    for (let a = 0; a < tokens; a++)
+      for (let b = 0; b < tokens; b++) {
+        let sum = 0;
+        const [query, key] = [a * 3 * width + h * size, b * 3 * width + width + h * size];
+        for (let i = 0; i < size; i++) sum += qkv[query + i] * qkv[key + i];
+        scores[(h * tokens + a) * tokens + b] = sum * scale;
+      }
+  const attention = softmax({ data: scores, shape: [heads, tokens, tokens] });
+  const mixed = new Float64Array(tokens * width);
+  for (let h = 0; h < heads; h++)
+    for (let a = 0; a < tokens; a++)
+      for (let b = 0; b < tokens; b++) {
+        const share = attention.data[(h * tokens + a) * tokens + b];
+        const value = b * 3 * width + 2 * width + h * size;
+        for (let i = 0; i < size; i++) mixed[a * width + h * size + i] += share * qkv[value + i];
+      }
+  return { output: linear({ data: mixed, shape: x.shape }, outWeight, outBias), attention };
+}
