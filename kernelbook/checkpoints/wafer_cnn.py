@@ -1,14 +1,18 @@
-"""The network that the lab LookInside opens: `python -m kernelbook.checkpoints.wafer_cnn` trains it, in about a minute.
+"""The network that the lab LookInside opens: `python -m kernelbook.checkpoints.wafer_cnn` trains it, in two minutes.
 
 Four 3 x 3 convolutions, the second and third with stride 2, each followed by ReLU; then the mean over all positions of
 each of the last maps, and one linear layer. With this end a class activation map is exact: a class's score is its
 bias plus the mean of its map (Zhou et al. 2016, "Learning deep features for discriminative localization", section 2).
+
+It is trained with batch normalisation after every convolution, which is then folded into the convolution's weights:
+what is stored, measured and opened is the plain network.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from kernelbook import checkpoints, training
 from kernelbook.data import CLASSES, wafers
@@ -41,8 +45,31 @@ class WaferCNN(nn.Module):
         return self.head(self.maps(x)[-1].mean((2, 3)))
 
     def cam(self, x: torch.Tensor) -> torch.Tensor:
-        """Class activation maps (N, 9, 8, 8): the last maps, weighted by the head. Their means plus bias are the scores."""
+        """Class activation maps (N, 9, 8, 8): the last maps, weighted. Mean plus bias is the score."""
         return torch.einsum("nkhw,ck->nchw", self.maps(x)[-1], self.head.weight)
+
+
+class _Normalised(WaferCNN):
+    """The same network with batch normalisation between convolution and ReLU, for training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in CHANNELS[1:])
+
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        found = []
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = torch.relu(norm(conv(x)))
+            found.append(x)
+        return found
+
+    def folded(self) -> WaferCNN:
+        """The plain network that computes the same in evaluation mode."""
+        plain = WaferCNN()
+        plain.head.load_state_dict(self.head.state_dict())
+        fused = (fuse_conv_bn_eval(c.eval(), n.eval()) for c, n in zip(self.convs, self.norms, strict=True))
+        plain.convs = nn.ModuleList(fused)
+        return plain
 
 
 def build() -> WaferCNN:
@@ -60,9 +87,10 @@ def train() -> None:
     """Train, round, measure and store."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = build()
+    model = _Normalised()
     data = training.tensors(*wafers(TRAIN, SIZE, TRAIN_SEED))
-    training.fit(model, data, None, epochs=14, learning_rate=4e-3, batch_size=64, weight_decay=1e-3)
+    training.fit(model, data, None, epochs=14, learning_rate=5e-3, batch_size=64, weight_decay=2e-2)
+    model = model.folded()
     found = accuracy(checkpoints.rounded(model))
     print(f"test accuracy on {TEST} wafers: {found:.4f}")
     checkpoints.save("wafer_cnn", model, test_accuracy=round(found, 4), train_wafers=TRAIN, test_wafers=TEST)

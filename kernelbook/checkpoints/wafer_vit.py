@@ -29,7 +29,7 @@ def build() -> VisionTransformer:
 
 @torch.no_grad()
 def attention(model: VisionTransformer, x: torch.Tensor) -> torch.Tensor:
-    """Attention weights (N, layers, heads, 65, 65) on x (N, 1, 32, 32): row by row, who reads from whom; rows sum to 1."""
+    """Attention weights (N, layers, heads, 65, 65) on x (N, 1, 32, 32): who (row) reads from whom; rows sum to 1."""
     found = []
 
     def ask(module: nn.MultiheadAttention, arguments: tuple[torch.Tensor, ...], _: dict) -> tuple[tuple, dict]:

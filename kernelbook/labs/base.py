@@ -111,9 +111,10 @@ class Lab(anywidget.AnyWidget):
         """The HTML figure: the same bytes for the same state, on every run."""
         still = self.still()
         caption = self.caption or still.caption
+        state = html.escape(json.dumps(self.state()))
         cargo = f' data-cargo="{html.escape(self.cargo)}"' if self.cargo else ""
         return (
-            f'<figure class="lab" data-lab="{self.lab_name}" data-state="{html.escape(json.dumps(self.state()))}"{cargo}'
+            f'<figure class="lab" data-lab="{self.lab_name}" data-state="{state}"{cargo}'
             f' aria-label="{html.escape(caption)}">\n'
             f'<div class="lab-still">\n{still.svg}\n<p>{html.escape(still.words)}</p>\n'
             f"<p><em>{HOW_TO_USE}</em></p>\n</div>\n"
