@@ -67,8 +67,10 @@ class _Normalised(WaferCNN):
         """The plain network that computes the same in evaluation mode."""
         plain = WaferCNN()
         plain.head.load_state_dict(self.head.state_dict())
-        fused = (fuse_conv_bn_eval(c.eval(), n.eval()) for c, n in zip(self.convs, self.norms, strict=True))
-        plain.convs = nn.ModuleList(fused)
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            plain.convs[i] = fuse_conv_bn_eval(conv.eval(), norm.eval())
         return plain
 
 
@@ -87,10 +89,10 @@ def train() -> None:
     """Train, round, measure and store."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = _Normalised()
+    trained = _Normalised()
     data = training.tensors(*wafers(TRAIN, SIZE, TRAIN_SEED))
-    training.fit(model, data, None, epochs=14, learning_rate=5e-3, batch_size=64, weight_decay=2e-2)
-    model = model.folded()
+    training.fit(trained, data, None, epochs=14, learning_rate=5e-3, batch_size=64, weight_decay=2e-2)
+    model = trained.folded()
     found = accuracy(checkpoints.rounded(model))
     print(f"test accuracy on {TEST} wafers: {found:.4f}")
     checkpoints.save("wafer_cnn", model, test_accuracy=round(found, 4), train_wafers=TRAIN, test_wafers=TEST)

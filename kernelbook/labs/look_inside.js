@@ -8,7 +8,7 @@ import { oneOf, whole } from "./lib/checks.js";
 import { conv2d, conv2dInputGradient } from "./lib/conv.js";
 import { choice, fill, html, root, say, set, svg } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
-import { by, number } from "./lib/format.js";
+import { by, factor, number } from "./lib/format.js";
 import { globalMean, linear, relu, reluGradient, softmax } from "./lib/layers.js";
 import { CELL, NumberMap, frame, greyLevel, legend, numbersTable } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
@@ -77,7 +77,60 @@ const draw = (fails) =>
   );
 
 /** @type {{title: string, text: string, state: State}[]} */
-export const EXPERIMENTS = [];
+export const EXPERIMENTS = [
+  {
+    title: "Where is the evidence?",
+    text: "The network says scratch. Predict where on the wafer its evidence lies before you look at the map; then cut the line in the middle with the pen and see which cells change.",
+    state: { wafer: "scratch", example: 2 },
+  },
+  {
+    title: "How much of a ring is a ring?",
+    text: "A third of the rim has failed, 120 of 360 degrees: a patch at the edge or a ring? The network says edge-loc. At 150 degrees it says edge-ring: extend the arc with the pen until it changes its mind.",
+    state: { drawing: draw((away, angle) => away > 0.85 && angle + 180 < 120) },
+  },
+  {
+    title: "A disc that it calls a donut",
+    text: "A full disc without a hole: which class would you choose? The network is 99 % sure of donut. The discs that it learned from were smaller than this one, and it never learned what a hole is.",
+    state: { drawing: draw((away) => away < 0.55) },
+  },
+  {
+    title: "The perfect wafer",
+    text: "Not one die has failed. The network is less sure of none than on a dusty wafer: 62 % here, 99 % for example 4 of the class. Every wafer that it learned from had some dust. Where on the map does it look?",
+    state: { drawing: draw(() => false) },
+  },
+  {
+    title: "How long is a scratch?",
+    text: "Three failed dies in a row are a scratch, says the network, at 43 %. How sure will it be of five in a row? Predict, then add two dies.",
+    state: { drawing: draw((_, _angle, row, column) => row === 16 && column >= 15 && column < 18) },
+  },
+  {
+    title: "Scratch or patch?",
+    text: "A block of 3 by 3 dies is a scratch to this network, a block of 4 by 4 a loc. Add one row and one column with the pen, and follow which maps of layer 4 change.",
+    state: { drawing: draw((_, _angle, row, column) => row >= 8 && row < 11 && column >= 8 && column < 11) },
+  },
+  {
+    title: "Two faults at once",
+    text: "A ring and a scratch on one wafer. Softmax has to share out 100 %, and the ring takes it all. Choose the class scratch: is there evidence for it all the same, and where?",
+    state: { drawing: draw((away, _, row, column) => away > 0.87 || (row === column && away < 0.5)) },
+  },
+  {
+    title: "A face is a donut",
+    text: "No fault draws a face, but there is no class for “something else”. Predict which of the nine it chooses, and whether it hesitates, before you read the scores.",
+    state: {
+      drawing: draw(
+        (away, angle, row, column) =>
+          Math.hypot(row - 11, column - 11) < 2.2 ||
+          Math.hypot(row - 11, column - 20) < 2.2 ||
+          (away > 0.5 && away < 0.62 && angle > 20 && angle < 160),
+      ),
+    },
+  },
+  {
+    title: "What is one die worth?",
+    text: "Now the gradient: by how much the score of scratch would change for each die, if its grey changed a little. Orange dies should fail, blue ones pass. Do the orange ones lie on the scratch or beside it?",
+    state: { wafer: "scratch", example: 2, evidence: "gradient" },
+  },
+];
 
 // The network
 
@@ -173,7 +226,7 @@ export function clean(raw) {
 // Words
 
 /** What fits into a cell; the tables have two decimals. @param {number} value */
-const tenth = (value) => (Math.abs(value) >= 10 ? Math.round(value) : Math.round(value * 10) / 10);
+const short = (value) => (Math.abs(value) >= 9.95 ? String(Math.round(value)) : value.toFixed(1)).replace("-", "−");
 
 /** @param {number} share */
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -185,10 +238,13 @@ const largest = (values) => {
   return index;
 };
 
+/** Where the evidence is largest; of a gradient, where its size is. @param {Result} evidence @param {string} kind */
+const peakOf = (evidence, kind) => largest(kind === "cam" ? evidence.data : evidence.data.map(Math.abs));
+
 /** What the lab shows, in words. @param {State} state @param {Pass} pass @param {Result} evidence @param {number} target */
 export function summary(state, pass, evidence, target) {
   const order = CLASSES.map((_, i) => i).sort((a, b) => pass.scores[b] - pass.scores[a]);
-  const peak = largest(state.evidence === "cam" ? evidence.data : evidence.data.map(Math.abs));
+  const peak = peakOf(evidence, state.evidence);
   const width = evidence.shape[1];
   const [row, column] = [Math.floor(peak / width), peak % width];
   const where =
@@ -295,7 +351,8 @@ export function render({ model, el }) {
     const side = SIZE / STRIDES.slice(0, i + 1).reduce((a, b) => a * b, 1);
     const gap = Math.max(1, side / 16);
     const canvas = html("canvas", { class: "lab-strip", role: "img" });
-    const across = 8;
+    canvas.style.width = `${(100 * (channels % 8 ? 6 : 8)) / 8}%`;
+    const across = channels % 8 ? 6 : 8;
     canvas.width = across * side + (across - 1) * gap;
     canvas.height = (channels / across > 1 ? 2 : 1) * side + (channels / across > 1 ? gap : 0);
     canvas.addEventListener("click", (event) => {
@@ -309,7 +366,7 @@ export function render({ model, el }) {
   });
   const layer = choice(
     "Layer",
-    CHANNELS.map((n, i) => [String(i + 1), `${i + 1}: ${n} maps of ${by(strips[i].side, strips[i].side)}`]),
+    CHANNELS.map((_, i) => [String(i + 1), String(i + 1)]),
     (value) => change({ layer: Number(value), map: Math.min(state.map, CHANNELS[Number(value) - 1]) }),
   );
   const map = choice("Map", [], (value) => change({ map: Number(value) }));
@@ -366,7 +423,12 @@ export function render({ model, el }) {
           html(
             "div",
             { class: "lab-striprow" },
-            html("p", { class: "lab-name" }, `Layer ${i + 1}`, html("span", {}, `sees ${by(REACH[i], REACH[i])} dies`)),
+            html(
+              "p",
+              { class: "lab-name" },
+              `Layer ${i + 1}: ${CHANNELS[i]} maps of ${by(strips[i].side, strips[i].side)}`,
+              html("span", {}, `each value sees ${by(REACH[i], REACH[i])} dies`),
+            ),
             canvas,
           ),
         ),
@@ -479,10 +541,11 @@ export function render({ model, el }) {
     enlarged.draw({
       rows: side,
       columns: side,
-      value: (row, column) => tenth(values[row * side + column]),
+      value: (row, column) => values[row * side + column],
       colours: "grey",
       low: 0,
       high,
+      format: short,
       label: `Layer ${state.layer}, map ${index + 1}, ${side} by ${side}`,
     });
     const last = state.layer === STRIDES.length;
@@ -511,17 +574,18 @@ export function render({ model, el }) {
     evidenceMap.draw({
       rows,
       columns,
-      value: (row, column) => (state.evidence === "cam" ? tenth : Number)(evidence.data[row * columns + column]),
+      value: (row, column) => evidence.data[row * columns + column],
       colours: "signed",
       low,
       high,
+      format: short,
       label: `${state.evidence === "cam" ? "Class activation map" : "Gradient of the score"} for ${CLASSES[index]}, ${rows} by ${columns}`,
     });
     legend(scale, "signed", low, high);
     const reach = number(Math.max(-low, high));
     set(scale, { "aria-label": `Colours: blue speaks against the class down to −${reach}, orange for it up to ${reach}` });
-    // On the wafer, where the evidence for the class is strongest.
-    const peak = largest(evidence.data);
+    // On the wafer, what the words speak of.
+    const peak = peakOf(evidence, state.evidence);
     const step = SIZE / columns;
     outline.place(Math.floor(peak / columns) * step, (peak % columns) * step, step, step);
   }
@@ -555,7 +619,7 @@ export function render({ model, el }) {
         {},
         html("span", { class: "lab-symbols" }, "score = bias + mean of the class activation map"),
       ),
-      html("p", {}, "score of ", name, ` = ${number(network.headBias.data[index])} + (${number(mean)}) = ${number(pass.scores[index])}`),
+      html("p", {}, "score of ", name, ` = ${number(network.headBias.data[index])} + ${factor(mean)} = ${number(pass.scores[index])}`),
       html(
         "p",
         { class: "lab-leftover" },

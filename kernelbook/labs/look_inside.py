@@ -164,7 +164,7 @@ class LookInside(Lab):
             svg.text(248, top - 18, f"Evidence for {CLASSES[chosen]}", anchor="start", weight=600),
             svg.text(480, top - 18, "Scores", anchor="start", weight=600),
             svg.grid(self.dies, 16, top, side / SIZE, "grey", 0, 1),
-            svg.grid(np.round(cam, 1), 248, top, side / len(cam), "signed", -reach, reach),
+            svg.grid(np.kron(cam, np.ones((2, 2))), 248, top, side / 2 / len(cam), "signed", -reach, reach),
         ]
         zero, unit = 625.0, 60 / max(float(np.abs(scores).max()), 1e-9)
         for i, (name, score) in enumerate(zip(CLASSES, scores, strict=True)):
@@ -178,21 +178,17 @@ class LookInside(Lab):
             ]
         y = top + side + 28
         for i, layer in enumerate(maps):
-            parts.append(
-                svg.text(
-                    16,
-                    y + 24,
-                    f"Layer {i + 1}: {len(layer)} maps of {layer.shape[1]} × {layer.shape[2]}",
-                    12,
-                    anchor="start",
-                )
-            )
-            high = float(layer.max()) or 1.0
-            parts += [
-                svg.grid(layer[j], 190 + j * 64, y, 56 / layer.shape[1], "grey", 0, high)
-                if layer.shape[1] > svg.LARGEST_NUMBERED
-                else svg.grid(np.kron(layer[j], np.ones((2, 2))), 190 + j * 64, y, 28 / layer.shape[1], "grey", 0, high)
-                for j in range(8)
-            ]
-            y += 66
+            shape = f"{len(layer)} maps of {layer.shape[1]} × {layer.shape[2]}"
+            parts.append(svg.text(16, y + 20, f"Layer {i + 1}, the first 8 of", 12, anchor="start"))
+            parts.append(svg.text(16, y + 36, shape, 12, anchor="start"))
+            strip = _strip(layer[:8])
+            parts.append(svg.grid(strip, 180, y, 524 / strip.shape[1], "grey", 0, 1))
+            y += 524 / strip.shape[1] * strip.shape[0] + 10
         return svg.drawing(720, y + 6, label, parts)
+
+
+def _strip(maps: np.ndarray) -> np.ndarray:
+    """Maps (C, H, W) side by side with white between them, each from black for 0 to white for its largest value."""
+    gap = np.ones((maps.shape[1], max(1, maps.shape[1] // 16)))
+    shown = [part for m in maps for part in (m / (m.max() or 1), gap)]
+    return np.hstack(shown[:-1])

@@ -26,6 +26,7 @@ const GHOST = 2000; // + the grey level
  * @property {"grey" | "signed"} colours
  * @property {number} low @property {number} high The range of the colours.
  * @property {string} label What the map shows, in words.
+ * @property {(value: number) => string} [format] Numbers in the cells, if two decimals do not fit.
  */
 
 /** Black or white text, whichever is easier to read on a grey of this lightness (0 to 255). @param {number} level */
@@ -80,7 +81,7 @@ export class NumberMap {
   }
 
   /** @param {Drawing} drawing */
-  draw({ rows, columns, value, ghost = () => false, colours, low, high, label }) {
+  draw({ rows, columns, value, ghost = () => false, colours, low, high, label, format = number }) {
     if (rows !== this.rows || columns !== this.columns) {
       this.rows = rows;
       this.columns = columns;
@@ -111,7 +112,7 @@ export class NumberMap {
           if (Number.isNaN(v)) next = EMPTY;
           else if (colours === "grey") next = greyLevel(v, low, high) + (faint ? GHOST : 0);
           else next = faint ? Math.round(signedStep(v, reach) / 3) : signedStep(v, reach);
-          if (numbered) this.#number(used++, row, column, v, next, colours);
+          if (numbered) this.#number(used++, row, column, Number.isNaN(v) ? "" : format(v), next, colours);
         }
         if (next === level) continue;
         if (column > start) {
@@ -149,11 +150,10 @@ export class NumberMap {
     }
   }
 
-  /** @param {number} index @param {number} row @param {number} column @param {number} value @param {number} level @param {"grey" | "signed"} colours */
-  #number(index, row, column, value, level, colours) {
+  /** @param {number} index @param {number} row @param {number} column @param {string} shown @param {number} level @param {"grey" | "signed"} colours */
+  #number(index, row, column, shown, level, colours) {
     let text = /** @type {SVGTextElement} */ (this.numbers.childNodes[index]);
     if (!text) this.numbers.append((text = svg("text", { "text-anchor": "middle" })));
-    const shown = Number.isNaN(value) ? "" : number(value);
     say(text, shown);
     const size = Math.min(17, 52 / Math.max(shown.length, 1));
     set(text, {
