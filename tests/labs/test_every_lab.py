@@ -439,10 +439,10 @@ def test_the_module_for_jupyter_runs_with_jupyters_model_and_cleans_up(name, sho
     page = show()
     page.add_script_tag(content=WATCHED)
     page.evaluate(
-        """async ([esm, state]) => {
+        """async ([esm, state, cargo]) => {
           const listeners = {};
           const model = {
-            sent: 0, get: (n) => state[n], save_changes() { this.sent++; },
+            sent: 0, get: (n) => (n === "cargo" ? cargo : state[n]), save_changes() { this.sent++; },
             set(n, v) { state[n] = v; (listeners["change:" + n] ?? []).forEach((f) => f()); },
             on(e, f) { (listeners[e] ??= []).push(f); },
             off(e, f) { listeners[e] = (listeners[e] ?? []).filter((g) => g !== f); },
@@ -452,7 +452,7 @@ def test_the_module_for_jupyter_runs_with_jupyters_model_and_cleans_up(name, sho
           Object.assign(window, { model, state, listeners, undo: module.default.render({ model, el }) });
           await checks.settled();
         }""",
-        [lab._esm.read_text() if isinstance(lab._esm, Path) else str(lab._esm), lab.state()],
+        [lab._esm.read_text() if isinstance(lab._esm, Path) else str(lab._esm), lab.state(), lab.cargo],
     )
     assert page.locator(".lab-app").is_visible()
     assert page.get_by_role("button", name="Copy link").count() == 0, "a notebook's lab has no address"
