@@ -239,6 +239,8 @@ def lines(
         axis.set(xlabel=across, ylabel=up)
         axis.set_xscale("log" if "x" in log else "linear")
         axis.set_yscale("log" if "y" in log else "linear")
+        for letter in log:  # 10 and 100 rather than powers of ten
+            getattr(axis, f"{letter}axis").set_major_formatter("{x:g}")
         colours = dict(zip(values, [BLUE, ORANGE, INK, "#6b7f94"] * len(values), strict=False))
         for name, numbers in values.items():
             axis.plot(x, numbers, color=colours[name], lw=2)
@@ -246,7 +248,7 @@ def lines(
                 name, (x[-1], numbers[-1]), (6, 0), textcoords="offset points", va="center", color=colours[name]
             )
         for name, height in (limits or {}).items():
-            axis.axhline(height, color=colours.get(name, INK), lw=1, ls=(0, (4, 3)))
+            axis.plot([x[0], x[-1]], [height, height], color=colours.get(name, INK), lw=1, ls=(0, (4, 3)))
         for name, (right, height) in (points or {}).items():
             axis.plot([right], [height], "o", color=INK, ms=5)
             axis.annotate(name, (right, height), (7, -10), textcoords="offset points", color=INK)
