@@ -8,6 +8,7 @@ import { matrix, oneOf, whole } from "./lib/checks.js";
 import { PADDING_MODES, conv2d } from "./lib/conv.js";
 import { choice, fill, html, root, say, set, slider, svg, uniqueId } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
+import { fitNumbers } from "./lib/fit.js";
 import { by, number, percent } from "./lib/format.js";
 import { CELL, NumberMap, numbersTable } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
@@ -353,6 +354,7 @@ export function render({ model, el }) {
   const details = html("details", { ontoggle: () => drawTables() }, html("summary", {}, "The numbers as tables"), tables);
   const stage = html("div", { class: "lab-stage" }, html("div", { class: "lab-square" }, ...cells, legend), drawing.tools);
 
+  const fit = fitNumbers(maps);
   root(el, "lab-equivariance");
   fill(
     el,
@@ -360,7 +362,7 @@ export function render({ model, el }) {
     html("div", { class: "lab-settings lab-first", role: "group", "aria-label": "Move and layer" }, imageChoice.field, down.field, right.field, kernel.field, border.field, stride.field),
     stage,
     words,
-    html("div", { class: "lab-scroll lab-tall", tabindex: 0, role: "region", "aria-label": "Layers" }, table),
+    html("div", { class: "lab-scroll lab-tall", tabindex: 0, role: "group", "aria-label": "Layers" }, table),
     details,
     toolbar(model, NAMES),
   );
@@ -478,12 +480,16 @@ export function render({ model, el }) {
     drawViews();
     const result = drawMaps();
     drawTables();
+    fit.soon();
     say(words, summary(state, result));
   }
 
   const unwatch = watch(model, NAMES, redraw);
   redraw();
-  return unwatch;
+  return () => {
+    unwatch();
+    fit.stop();
+  };
 }
 
 export default { render, clean };

@@ -147,7 +147,7 @@ class Equivariance(Lab):
         return Still(self._draw(shown, label), " ".join(words), caption)
 
     def _draw(self, shown: Comparison, label: str) -> str:
-        """The square x, f(x) above T x, f(T x), and T f(x) beside it; what differs is framed."""
+        """The square x, f(x) above T x, f(T x), and T f(x) beside it; what differs is marked."""
         picture = self.picture
         moved = np.roll(picture, (self.down, self.right), (0, 1))
         out_rows, out_columns = shown.before.shape
@@ -171,9 +171,8 @@ class Equivariance(Lab):
                 parts.append(svg.grid(values, left, upper, cell, inside, low, high))
             else:
                 parts.append(svg.grid(values, left, upper, wide, "grey", 0, most))
-        for row, column in zip(*np.nonzero(shown.moved_first != shown.layer_first), strict=True):
-            for left in lefts[1:]:
-                parts.append(svg.outline(left + column * wide, below + row * wide, wide, wide))
+        differ = list(zip(*np.nonzero(shown.moved_first != shown.layer_first), strict=True))
+        parts += [svg.marks(differ, left, below, wide) for left in lefts[1:]]
         return svg.drawing(720, below + picture.shape[0] * cell + 20, label, parts)
 
 

@@ -7,6 +7,7 @@ import { matrix, oneOf, whole } from "./lib/checks.js";
 import { GeometryError } from "./lib/conv.js";
 import { choice, fill, html, root, say, set, slider, svg, uniqueId } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
+import { fitNumbers } from "./lib/fit.js";
 import { by, number, percent, plural } from "./lib/format.js";
 import { CELL, NumberMap, frame, numbersTable } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
@@ -371,6 +372,7 @@ export function render({ model, el }) {
     html("div", { class: "lab-pool-views" }, ...views.map(({ box }) => box)),
     drawing.tools,
   );
+  const fit = fitNumbers([input, ...views.flatMap(({ maps }) => maps)]);
   root(el, "lab-pooling");
   fill(
     el,
@@ -659,12 +661,16 @@ export function render({ model, el }) {
     } else if (state.gradient === "one") drawInput();
     drawTables();
     drawWindow();
+    fit.soon();
     say(words, summary(state, results, at.row, at.column));
   }
 
   const unwatch = watch(model, NAMES, redraw);
   redraw();
-  return unwatch;
+  return () => {
+    unwatch();
+    fit.stop();
+  };
 }
 
 export default { render, clean };

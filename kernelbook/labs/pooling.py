@@ -125,7 +125,7 @@ class Pooling(Lab):
         return Still(self._draw(before, after, label), " ".join(words), caption)
 
     def _draw(self, before: np.ndarray, after: np.ndarray, label: str) -> str:
-        """Input, output before and output after the move in a row; the outputs that changed are framed."""
+        """Input, output before and output after the move in a row; the outputs that changed are marked."""
         picture, top, gap = self.moved, 40.0, 36.0
         columns = picture.shape[1] + before.shape[1] + after.shape[1]
         cell = min((720 - 2 * gap - 32) / columns, 230 / picture.shape[0], 34.0)
@@ -143,10 +143,9 @@ class Pooling(Lab):
         ]
         for left, values in zip(lefts, (picture, before, after), strict=True):
             parts.append(svg.grid(values, left, top, cell, colours, low, high))
-        for row, column in zip(*np.nonzero(before != after), strict=True):
-            parts.append(svg.outline(lefts[2] + column * cell, top + row * cell, cell, cell))
+        parts.append(svg.marks(zip(*np.nonzero(before != after), strict=True), lefts[2], top, cell))
         tallest = max(picture.shape[0], before.shape[0])
-        parts.append(svg.text(lefts[2], top + before.shape[0] * cell + 14, "framed: changed", 12, svg.QUIET, "start"))
+        parts.append(svg.text(lefts[2], top + before.shape[0] * cell + 14, "dashed: changed", 12, svg.QUIET, "start"))
         return svg.drawing(720, top + tallest * cell + 26, label, parts)
 
 

@@ -321,7 +321,7 @@ export function render({ model, el }) {
   const copyRow = html("div", {}, copy);
   const sorry = html("p", { class: "lab-error", hidden: true });
   const table = html("table", { class: "lab-table lab-layers", "aria-label": "Layers and their fields" });
-  const scroll = html("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "Layers and their fields" }, table);
+  const scroll = html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "Layers and their fields" }, table);
   const formula = html("div", { class: "lab-formula" });
   const tables = html("div", {});
   const details = html("details", { ontoggle: () => drawTables() }, html("summary", {}, "The effective field as a table"), tables);

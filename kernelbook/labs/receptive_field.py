@@ -183,15 +183,15 @@ class ReceptiveField(Lab):
             else svg.grid(np.kron(heat / most, np.ones((2, 2))), x, y, side * scale / blocks / 2, "signed", -1, 1),
             svg.outline(x + left * scale, y + top * scale, field * scale, field * scale),
         ]
-        for text, at in (("Layer", 350), ("K, S, P, D", 500), ("Map", 580), ("Field", 640), ("Jump", 696)):
-            parts.append(svg.text(at, 20, text, 12, svg.QUIET, "start" if at == 350 else "end", 600))
+        for text, at in (("Layer", 330), ("K, S, P, D", 535), ("Map", 590), ("Field", 645), ("Jump", 696)):
+            parts.append(svg.text(at, 20, text, 12, svg.QUIET, "start" if at == 330 else "end", 600))
         rows = list(zip(self.chain, found, strict=False))
         first = max(0, len(rows) - 14)
         for line, ((name, window), (size, r, jump, _)) in enumerate(rows[first:]):
             middle = 46 + 20 * line
-            parts.append(svg.text(350, middle, f"{first + line + 1} {name}", 12, anchor="start"))
+            parts.append(svg.text(330, middle, f"{first + line + 1} {name}", 12, anchor="start"))
             numbers = (", ".join(map(str, window[1:])), str(size), str(r), str(jump))
-            for text, at in zip(numbers, (500, 580, 640, 696), strict=True):
+            for text, at in zip(numbers, (535, 590, 645, 696), strict=True):
                 parts.append(svg.text(at, middle, text, 12, anchor="end"))
         return svg.drawing(720, 344, label, parts)
 

@@ -18,6 +18,8 @@ INK, QUIET, ACCENT = "#1c2128", "#57606a", "#c2185b"
 _NEGATIVE, _POSITIVE = (0x24, 0x65, 0xAB), (0xA8, 0x4C, 0x08)
 LARGEST_NUMBERED = 10
 """Grids with more rows or columns than this are drawn without numbers."""
+SMALLEST_TEXT = 7.2
+"""Grids whose numbers would be smaller than this are drawn without them."""
 
 
 def number(value: float) -> str:
@@ -97,7 +99,9 @@ def grid(
     frame = (
         f'<rect x="{x:g}" y="{y:g}" width="{columns * cell:g}" height="{rows * cell:g}" fill="none" stroke="{QUIET}"/>'
     )
-    if max(rows, columns) > LARGEST_NUMBERED:
+    longest = max(len(number(float(value))) for value in values.ravel())
+    smallest = min(0.42, 1.5 / longest) * cell
+    if max(rows, columns) > LARGEST_NUMBERED or smallest < SMALLEST_TEXT:
         area = f'width="{columns * cell:g}" height="{rows * cell:g}"'
         return (
             f'<image x="{x:g}" y="{y:g}" {area} preserveAspectRatio="none" '
@@ -130,6 +134,17 @@ def outline(x: float, y: float, width: float, height: float) -> str:
     """The frame that marks a window or the output it gives."""
     box = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="none"'
     return f'<rect {box} stroke="#fff" stroke-width="5"/><rect {box} stroke="{ACCENT}" stroke-width="2.5"/>'
+
+
+def marks(places: Iterable[tuple[int, int]], x: float, y: float, cell: float) -> str:
+    """Dashed squares in the cells (row, column) of a grid at (x, y); nothing where there are none."""
+    inset, side = 0.1 * cell, 0.8 * cell
+    path = "".join(
+        f"M{x + column * cell + inset:g} {y + row * cell + inset:g}h{side:g}v{side:g}h{-side:g}z"
+        for row, column in places
+    )
+    look = f'fill="none" stroke="{ACCENT}" stroke-width="1.6" stroke-dasharray="3.5 2"'
+    return path and f'<path d="{path}" {look}/>'
 
 
 def drawing(width: float, height: float, label: str, parts: Iterable[str]) -> str:

@@ -78,6 +78,8 @@ export class NumberMap {
     this.paths = new Map();
     this.rows = 0;
     this.columns = 0;
+    /** Size of the smallest number, in the drawing's units. */
+    this.smallest = Infinity;
   }
 
   /** @param {Drawing} drawing */
@@ -97,6 +99,7 @@ export class NumberMap {
     const reach = Math.max(Math.abs(low), Math.abs(high));
     const numbered = Math.max(rows, columns) <= LARGEST_NUMBERED;
 
+    this.smallest = Infinity;
     // Runs of one look in a row, collected by look.
     /** @type {Map<number, string[]>} */
     const runs = new Map();
@@ -156,6 +159,7 @@ export class NumberMap {
     if (!text) this.numbers.append((text = svg("text", { "text-anchor": "middle" })));
     say(text, shown);
     const size = Math.min(17, 52 / Math.max(shown.length, 1));
+    this.smallest = Math.min(this.smallest, size);
     set(text, {
       x: (column + 0.5) * CELL,
       y: (row + 0.5) * CELL + size * 0.36,
