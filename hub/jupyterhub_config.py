@@ -137,6 +137,7 @@ c.JupyterHub.services = [
         "timeout": PATIENCE,
         "environment": {
             "CLASSROOM": str(STATE),
+            "CLASSROOM_PORT": str(PORT),
             "HOME": str(STATE / "homes" / "grader"),
             "JUPYTER_CONFIG_PATH": str(HUB / "course"),
             "JUPYTER_PATH": str(HUB / "course" / "share"),

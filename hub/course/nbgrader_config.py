@@ -16,3 +16,5 @@ c.Exchange.root = str(state / "exchange")
 c.ExchangeCollect.check_owner = False
 # Formgrader would show all of this configuration above the list of assignments.
 c.FormgradeExtension.debug = False
+# Hints in the feedback lead into the book that this classroom serves.
+c.FeedbackExporter.link_base = f"http://127.0.0.1:{os.environ.get('CLASSROOM_PORT', '8000')}/services/book/book/"

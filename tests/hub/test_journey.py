@@ -18,7 +18,7 @@ WRONG = {"smallest-padding": "def smallest_padding(target, size, kernel, stride=
 WRONG_MESSAGE = "(the same size, with an odd kernel), yours is 0"
 WRITTEN = "Neither is better: the kernels are learned, and one network's are the other's turned by 180 degrees."
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("hub"), pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("hub"), pytest.mark.timeout(900)]
 expect.set_options(timeout=60_000)
 
 
@@ -228,7 +228,7 @@ def test_a_student_does_the_assignment_and_an_instructor_returns_it(browser, ser
     student.look("feedback-fetched")
     page.locator(".jp-DirListing-item", has_text=f"{ASSIGNMENT}.html").dblclick()
     feedback = page.frame_locator(".jp-HTMLViewer iframe")
-    expect(feedback.locator("body")).to_contain_text(re.compile(rf"Score: {points - 1:g}(\.0)? / {points:g}(\.0)?"))
+    expect(feedback.get_by_role("heading", level=1)).to_have_text(f"{points - 1:g} of {points:g} points")
     expect(feedback.locator("body")).to_contain_text(WRONG_MESSAGE)
     expect(feedback.locator("body")).to_contain_text("Well said.")
     student.look("feedback")

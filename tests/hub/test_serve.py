@@ -13,7 +13,8 @@ import pytest
 import serve
 from served_classroom import ROOT, Served, processes_of
 
-pytestmark = [pytest.mark.xdist_group("hub")]
+# A busy machine starts a Hub in minutes rather than seconds.
+pytestmark = [pytest.mark.xdist_group("hub"), pytest.mark.timeout(900)]
 
 
 def get(served: Served, path: str) -> http.client.HTTPResponse:
