@@ -8,7 +8,8 @@ from kernelbook.labs.convolution import Convolution
 from kernelbook.labs.dense_vs_conv import DenseVsConv
 from kernelbook.labs.equivariance import Equivariance
 from kernelbook.labs.look_inside import LookInside
+from kernelbook.labs.output_size import OutputSize
 from kernelbook.labs.pooling import Pooling
 from kernelbook.labs.receptive_field import ReceptiveField
 
-__all__ = ["Convolution", "DenseVsConv", "Equivariance", "Lab", "LookInside", "Pooling", "ReceptiveField"]
+__all__ = ["Convolution", "DenseVsConv", "Equivariance", "Lab", "LookInside", "OutputSize", "Pooling", "ReceptiveField"]

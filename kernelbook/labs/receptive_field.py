@@ -7,41 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from traitlets import Enum, Int, List, TraitError, Union, validate
+from traitlets import Enum, Int, List, Union, validate
 
 from kernelbook.labs import svg
 from kernelbook.labs.base import Lab, Still
+from kernelbook.labs.stack import KINDS, LARGEST_STACK, layer_rows
 
 NETWORKS = ("own", "lenet5", "alexnet", "vgg16", "resnet18", "resnet50", "mobilenet_v1")
-KINDS = ("conv", "pool")
-LIMITS = ((0, 1), (1, 15), (1, 8), (0, 32), (1, 32))
-"""Least and most of kind, K, S, P and D."""
-LARGEST_STACK, OWN_SIZE, LARGEST_SIZE = 64, 32, 512
+OWN_SIZE, LARGEST_SIZE = 32, 512
 
 
 @cache
 def architectures() -> dict[str, Any]:
     """The known chains that the page carries too, by name: {"title", "size", "layers": [{"name", "window"}]}."""
     return json.loads((Path(__file__).parent / "lib" / "architectures.json").read_text())
-
-
-def _layers(value: Any) -> list[list[int]]:
-    """Rows of [kind, K, S, P, D] from rows that may name the kind; TraitError says what is wrong."""
-    try:
-        rows = [[KINDS.index(row[0]) if isinstance(row[0], str) else row[0], *row[1:]] for row in value]
-    except (TypeError, ValueError, IndexError):
-        raise TraitError(f"layers must be rows (kind, K, S, P, D) with the kind conv or pool; got {value!r}") from None
-    if not 1 <= len(rows) <= LARGEST_STACK:
-        raise TraitError(f"layers must be 1 to {LARGEST_STACK} rows, got {len(rows)}")
-    for number, row in enumerate(rows, 1):
-        if len(row) != 5 or not all(
-            isinstance(n, int) and low <= n <= high for n, (low, high) in zip(row, LIMITS, strict=False)
-        ):
-            raise TraitError(
-                f"layer {number} must be (kind, K, S, P, D): conv or pool, kernel 1 to 15, stride 1 to 8, padding 0 to "
-                f"32, dilation 1 to 32; got {tuple(row)}"
-            )
-    return [[int(n) for n in row] for row in rows]
 
 
 class ReceptiveField(Lab):
@@ -73,12 +52,12 @@ class ReceptiveField(Lab):
     def __init__(self, network: str = "own", layers: Sequence[Sequence[Any]] | None = None, **state: Any) -> None:
         state["network"] = network
         if layers is not None:
-            state["layers"] = _layers(layers)
+            state["layers"] = layer_rows(layers)
         super().__init__(**state)
 
     @validate("layers")
     def _check_layers(self, proposal: Any) -> list[list[int]]:
-        return _layers(proposal["value"])
+        return layer_rows(proposal["value"])
 
     @property
     def side(self) -> int:

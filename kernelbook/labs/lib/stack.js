@@ -5,7 +5,7 @@ import { fill, html, set, uniqueId } from "./dom.js";
 
 /** Kind, kernel, stride, padding, dilation: least and most. */
 export const LIMITS = [
-  [0, 1],
+  [0, Infinity],
   [1, 15],
   [1, 8],
   [0, 32],
@@ -15,23 +15,35 @@ export const LARGEST_STACK = 64;
 const LETTERS = ["K", "S", "P", "D"];
 const WORDS = ["kernel", "stride", "padding", "dilation"];
 
-/** Layers from anything. @param {any} value @param {readonly number[][]} otherwise @returns {Layer[]} */
-export function cleanLayers(value, otherwise) {
+/** What a row's first number stands for, unless a lab knows more kinds. */
+export const KINDS = ["conv", "pool"];
+
+/**
+ * Layers from anything.
+ * @param {any} value @param {readonly number[][]} otherwise @param {number} [kinds] how many there are
+ * @param {number} [largest] how many rows there may be
+ * @returns {Layer[]}
+ */
+export function cleanLayers(value, otherwise, kinds = KINDS.length, largest = LARGEST_STACK) {
   const good =
     Array.isArray(value) &&
     value.length >= 1 &&
-    value.length <= LARGEST_STACK &&
+    value.length <= largest &&
     value.every(
       (row) =>
         Array.isArray(row) &&
         row.length === 5 &&
-        row.every((n, i) => Number.isInteger(n) && n >= LIMITS[i][0] && n <= LIMITS[i][1]),
+        row.every((n, i) => Number.isInteger(n) && n >= LIMITS[i][0] && n <= LIMITS[i][1]) &&
+        row[0] < kinds,
     );
   return /** @type {Layer[]} */ ((good ? value : otherwise).map((/** @type {number[]} */ row) => [...row]));
 }
 
-/** @param {(layers: Layer[]) => void} change takes the new chain */
-export function stackEditor(change) {
+/**
+ * @param {(layers: Layer[]) => void} change takes the new chain
+ * @param {string[]} [kinds] @param {number} [largest] how many layers there may be
+ */
+export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
   /** @type {Layer[]} */
   let layers = [];
   /** @type {{kind: HTMLSelectElement, numbers: HTMLInputElement[], buttons: HTMLButtonElement[], row: HTMLElement}[]} */
@@ -60,8 +72,7 @@ export function stackEditor(change) {
     const kind = html(
       "select",
       { "aria-label": `${name}: kind`, onchange: () => edit(index, { 0: Number(kind.value) }) },
-      html("option", { value: 0 }, "conv"),
-      html("option", { value: 1 }, "pool"),
+      ...kinds.map((kind, value) => html("option", { value }, kind)),
     );
     const numbers = WORDS.map((word, k) => {
       const [min, max] = LIMITS[k + 1];
@@ -108,7 +119,7 @@ export function stackEditor(change) {
 
   /** @param {string} label @param {Layer} layer */
   const adder = (label, layer) =>
-    html("button", { type: "button", onclick: () => layers.length < LARGEST_STACK && change([...layers, layer]) }, label);
+    html("button", { type: "button", onclick: () => layers.length < largest && change([...layers, layer]) }, label);
   const adders = [
     adder("Add conv 3 × 3", [0, 3, 1, 1, 1]),
     adder("Add stride 2", [0, 3, 2, 1, 1]),
@@ -147,7 +158,7 @@ export function stackEditor(change) {
         set(buttons[1], { disabled: i === layers.length - 1 });
         set(buttons[2], { disabled: layers.length === 1 });
       });
-      for (const button of adders) set(button, { disabled: layers.length >= LARGEST_STACK });
+      for (const button of adders) set(button, { disabled: layers.length >= largest });
     },
   };
 }
