@@ -295,7 +295,7 @@ export function render({ model, el }) {
   const note = html("p", { class: "lab-note" });
   const formula = html("div", { class: "lab-formula" });
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });
-  const tables = html("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "All the numbers" });
+  const tables = html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "All the numbers" });
   const details = html("details", { ontoggle: () => drawTable() }, html("summary", {}, "All the numbers"), tables);
 
   root(el, "lab-dense-vs-conv");

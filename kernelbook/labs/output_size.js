@@ -345,7 +345,7 @@ export function render({ model, el }) {
       "div",
       { class: "lab-chain" },
       editor.element,
-      html("div", { class: "lab-scroll", tabindex: 0, role: "region", "aria-label": "Size after each layer" }, table),
+      html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "Size after each layer" }, table),
     ),
     toolbar(model, NAMES),
   );
@@ -410,7 +410,7 @@ export function render({ model, el }) {
       else if (column >= shown.size) beyond += box(column, y + 3, 1, ROW - 6);
       else if (!seen[column]) hatched += box(column, y, 1, ROW);
     for (const column of result.windows[at]) read += box(column, y, 1, ROW);
-    set(cells, { d: grid });
+    set(cells, { d: grid, "stroke-width": total > 80 ? 0.4 : 1 });
     set(border, { d: padding });
     set(over, { d: beyond });
     set(dropped, { d: hatched, fill: `url(#${id}-hatch)` });
