@@ -43,7 +43,7 @@ from . import checks
 from .asserts import RECORDER, Plan, Site, Step, plan
 from .cells import plain_python
 from .remote import Dead, Diverged, Handle, Opaque, Remote, StudentModule, student_error
-from .show import clean, show
+from .show import clean, paragraph, show
 from .wire import Channel, OutOfTime
 
 # What everybody calls them. A test that says `np` without an import of the instructor's means this and nothing else.
@@ -143,7 +143,7 @@ class Recorder:
         if self.text and not text:
             try:
                 said = message()
-                text = "" if said is None else clean(str(said), 1000)
+                text = "" if said is None else paragraph(str(said))
             except Exception:
                 text = ""
         self._record(number, "failed", text)
@@ -191,7 +191,7 @@ def explain(error: BaseException) -> tuple[str, str]:
         said = f"{own}: {clean(text)}" if text else own
         return "error", f"{said} ({clean(where)})" if where else said
     if isinstance(error, AssertionError | Opaque):
-        return "failed", clean(str(error), 1000)
+        return "failed", paragraph(str(error))
     if isinstance(error, Dead):
         return "error", str(error)
     return "error", f"{type(error).__name__}: {clean(str(error))}"

@@ -22,6 +22,14 @@ def clean(text: str, length: int = LENGTH) -> str:
     return out if len(out) <= length else out[: length - 1] + "…"
 
 
+def paragraph(text: str, length: int = 1200, lines: int = 24) -> str:
+    """What an author wrote for people, with its line breaks: each line cleaned, blank ones at the ends left out."""
+    given = [clean(line, length) for line in text[: 4 * length].strip().splitlines()]
+    shown = given if len(given) <= lines else [*given[: lines - 1], "…"]
+    out = "\n".join(shown)
+    return out if len(out) <= length else out[: length - 1] + "…"
+
+
 class _Repr(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()

@@ -151,3 +151,12 @@ def test_twenty_gradings_are_one(grader):
             question.seconds = 0
         results.append(everything(result))
     assert len(set(results)) == 1
+
+
+def test_an_authors_message_keeps_its_lines(grader):
+    says = "f'\\n  Expected 2,\\n\\nyours is \\x1b[31m{f()}\\u202e.  '"
+    result = grader.grade(job(answer("def f():\n    return 3"), test(f"assert f() == 2, {says}")))
+    message = only(result).checks[0].message
+    assert message.split("\n") == ["Expected 2,", "", "yours is �[31m3�."]
+    long = grader.grade(job(answer("def f():\n    return 3"), test("assert f() == 2, f'line {f()}\\n' * 1000")))
+    assert len(only(long).checks[0].message.split("\n")) <= 24
