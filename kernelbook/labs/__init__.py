@@ -11,5 +11,16 @@ from kernelbook.labs.look_inside import LookInside
 from kernelbook.labs.output_size import OutputSize
 from kernelbook.labs.pooling import Pooling
 from kernelbook.labs.receptive_field import ReceptiveField
+from kernelbook.labs.residual import Residual
 
-__all__ = ["Convolution", "DenseVsConv", "Equivariance", "Lab", "LookInside", "OutputSize", "Pooling", "ReceptiveField"]
+__all__ = [
+    "Convolution",
+    "DenseVsConv",
+    "Equivariance",
+    "Lab",
+    "LookInside",
+    "OutputSize",
+    "Pooling",
+    "ReceptiveField",
+    "Residual",
+]
