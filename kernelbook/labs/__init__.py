@@ -3,6 +3,7 @@
 ``labs.Convolution(stride=2)`` as the last line of a cell is all a chapter needs. ``base.py`` says how to add a lab.
 """
 
+from kernelbook.labs.architectures import Architectures
 from kernelbook.labs.base import Lab
 from kernelbook.labs.convolution import Convolution
 from kernelbook.labs.dense_vs_conv import DenseVsConv
@@ -14,6 +15,7 @@ from kernelbook.labs.receptive_field import ReceptiveField
 from kernelbook.labs.residual import Residual
 
 __all__ = [
+    "Architectures",
     "Convolution",
     "DenseVsConv",
     "Equivariance",
