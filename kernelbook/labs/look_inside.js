@@ -332,7 +332,7 @@ export function render({ model, el }) {
 
   // Scores
   const bars = CLASSES.map((name) => {
-    const bar = html("span", { class: "lab-bar" });
+    const bar = html("span", { class: "lab-scorebar" });
     const score = html("span", { class: "lab-score" });
     const share = html("span", { class: "lab-share" });
     const line = html(
@@ -597,7 +597,7 @@ export function render({ model, el }) {
       const value = pass.scores[i];
       const length = (50 * Math.abs(value)) / reach;
       set(bar, {
-        class: `lab-bar ${value < 0 ? "lab-minus" : "lab-plus"}`,
+        class: `lab-scorebar ${value < 0 ? "lab-minus" : "lab-plus"}`,
         style: `left:${value < 0 ? 50 - length : 50}%;width:${length}%`,
       });
       say(score, number(value));
