@@ -10,6 +10,7 @@ from kernelbook.labs.dense_vs_conv import DenseVsConv
 from kernelbook.labs.equivariance import Equivariance
 from kernelbook.labs.look_inside import LookInside
 from kernelbook.labs.output_size import OutputSize
+from kernelbook.labs.patch_tokens import PatchTokens
 from kernelbook.labs.pooling import Pooling
 from kernelbook.labs.receptive_field import ReceptiveField
 from kernelbook.labs.residual import Residual
@@ -22,6 +23,7 @@ __all__ = [
     "Lab",
     "LookInside",
     "OutputSize",
+    "PatchTokens",
     "Pooling",
     "ReceptiveField",
     "Residual",

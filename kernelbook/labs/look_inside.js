@@ -15,14 +15,12 @@ import { read, watch, write } from "./lib/model.js";
 import { ARROWS } from "./lib/sketch.js";
 import { toolbar } from "./lib/toolbar.js";
 import { bytesOf, unpack } from "./lib/weights.js";
+import { CLASSES, EXAMPLES_EACH, SIZE, inputOf, onWafer, waferBits } from "./lib/wafer.js";
 
 /** @typedef {import("./lib/types.js").State} State */
 /** @typedef {import("./lib/types.js").RenderContext} RenderContext */
 /** @typedef {import("./lib/layers.js").Result} Result */
 
-export const CLASSES = ["none", "center", "donut", "edge-loc", "edge-ring", "loc", "near-full", "random", "scratch"];
-const SIZE = 32;
-const EXAMPLES = 5;
 /** Stride of each layer's convolution; all have 3 x 3 windows and padding 1. */
 const STRIDES = [1, 2, 2, 1];
 const CHANNELS = [8, 12, 16, 16];
@@ -43,9 +41,6 @@ const NAMES = Object.keys(DEFAULTS);
 
 // Wafers
 
-/** Whether a die is there: its centre lies on the disc. @param {number} row @param {number} column */
-export const onWafer = (row, column) => ((2 * row + 1) / SIZE - 1) ** 2 + ((2 * column + 1) / SIZE - 1) ** 2 <= 1;
-
 /** Failed dies (1024 of 0 and 1) as the text of the state: bits in URL-safe base64. @param {ArrayLike<number>} failed */
 export function encode(failed) {
   const bytes = new Uint8Array((SIZE * SIZE) / 8);
@@ -54,16 +49,10 @@ export function encode(failed) {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** Bits of one wafer, the most significant of each byte first. @param {Uint8Array} bytes @param {number} [from] @returns {Uint8Array} */
-const bitsOf = (bytes, from = 0) =>
-  Uint8Array.from({ length: SIZE * SIZE }, (_, i) =>
-    onWafer(Math.floor(i / SIZE), i % SIZE) ? (bytes[from + (i >> 3)] >> (7 - (i & 7))) & 1 : 0,
-  );
-
 /** The failed dies of a drawing's text, or null if it is not one. @param {any} text */
 export function decode(text) {
   if (typeof text !== "string" || text.length !== 171 || !/^[\w-]*$/.test(text)) return null;
-  return bitsOf(bytesOf(text));
+  return waferBits(bytesOf(text));
 }
 
 /** A drawing from a rule. @param {(away: number, angle: number, row: number, column: number) => boolean} fails radius (the rim is 1), degrees from "right" clockwise */
@@ -153,16 +142,10 @@ export function open(cargo) {
     accuracy: packed.test_accuracy,
     tested: packed.test_wafers,
     /** Failed dies of an example. @param {string} name @param {number} n 1 to 5 */
-    example: (name, n) => bitsOf(bytes, ((CLASSES.indexOf(name) * EXAMPLES + n - 1) * SIZE * SIZE) / 8),
+    example: (name, n) => waferBits(bytes, CLASSES.indexOf(name) * EXAMPLES_EACH + n - 1),
   };
 }
 /** @typedef {ReturnType<typeof open>} Network */
-
-/** The network's input: 0 for no die, 0.5 passed, 1 failed. @param {ArrayLike<number>} failed */
-export const inputOf = (failed) => ({
-  data: Float64Array.from(failed, (f, i) => (onWafer(Math.floor(i / SIZE), i % SIZE) ? (f ? 1 : 0.5) : 0)),
-  shape: [1, 1, SIZE, SIZE],
-});
 
 /**
  * The forward pass.
@@ -214,7 +197,7 @@ export function clean(raw) {
   const layer = whole(raw.layer, 1, STRIDES.length, d.layer);
   return {
     wafer: oneOf(raw.wafer, CLASSES, d.wafer),
-    example: whole(raw.example, 1, EXAMPLES, d.example),
+    example: whole(raw.example, 1, EXAMPLES_EACH, d.example),
     drawing: decode(raw.drawing) ? raw.drawing : "",
     target: oneOf(raw.target, ["predicted", ...CLASSES], d.target),
     evidence: oneOf(raw.evidence, ["cam", "gradient"], d.evidence),
@@ -280,7 +263,7 @@ export function render({ model, el }) {
   const wafer = choice("Wafer", CLASSES.map((name) => [name, name]), (value) => change({ wafer: value, drawing: "" }));
   const example = choice(
     "Example",
-    Array.from({ length: EXAMPLES }, (_, i) => [String(i + 1), String(i + 1)]),
+    Array.from({ length: EXAMPLES_EACH }, (_, i) => [String(i + 1), String(i + 1)]),
     (value) => change({ example: Number(value), drawing: "" }),
   );
   const input = new NumberMap("lab-wafer");
