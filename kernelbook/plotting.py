@@ -281,3 +281,85 @@ def bars(values: Mapping[str, Mapping[str, float]], label: str, *, digits: int =
         axis.tick_params(axis="y", length=0)
         figure.legend(loc="outside upper center", ncols=len(values), frameon=False)
     return figure
+
+
+def scatter(
+    points: Mapping[str, tuple[float, float]], across: str, up: str, *, log: str = "", left: Sequence[str] = ()
+) -> Figure:
+    """Named points in the plane: (right, height) for each name, which stands beside its dot.
+
+    across, up: labels of the axes, with units. log: "x", "y" or "xy" for logarithmic axes. left: the points whose name
+    stands on their left, where there is more room. Raises ValueError for no points, and a name in `left` without one.
+    """
+    if not points or not set(left) <= set(points):
+        raise ValueError(f"expected points, and names among {list(points)}, got {list(left)}")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 3.6)
+        axis = axes[0, 0]
+        axis.set(xlabel=across, ylabel=up)
+        axis.set_xscale("log" if "x" in log else "linear")
+        axis.set_yscale("log" if "y" in log else "linear")
+        for name, place in points.items():
+            axis.plot(*place, "o", color=BLUE, ms=5)
+            side, shift = ("right", -7) if name in left else ("left", 7)
+            axis.annotate(name, place, (shift, 0), textcoords="offset points", ha=side, va="center", fontsize=8.5)
+        axis.margins(x=0.16)
+        axis.grid(color=PALE, lw=0.6)
+        axis.set_axisbelow(True)
+    return figure
+
+
+def timeline(events: Mapping[str, float]) -> Figure:
+    """Years down the page, to scale: a dot at each event's year, and beside it the year and the event's name.
+
+    Events of one year share a line. Raises ValueError where there are fewer than two years.
+    """
+    by_year: dict[float, list[str]] = {}
+    for name, year in events.items():
+        by_year.setdefault(year, []).append(name)
+    if len(by_year) < 2:
+        raise ValueError(f"a timeline needs two years or more, got {sorted(by_year)}")
+    years = sorted(by_year)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 0.26 * (years[-1] - years[0] + 1))
+        axis = axes[0, 0]
+        axis.plot([0, 0], [years[0], years[-1]], color=PALE, lw=2, zorder=0)
+        axis.plot([0] * len(years), years, "o", color=BLUE, ms=7)
+        for year in years:
+            axis.annotate(f"{year:.0f}", (0, year), (-10, 0), textcoords="offset points", ha="right", va="center")
+            axis.annotate("  ·  ".join(by_year[year]), (0, year), (10, 0), textcoords="offset points", va="center")
+        axis.set(xlim=(-0.15, 1), ylim=(years[-1] + 0.5, years[0] - 0.5), xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def shortcut(layers: Sequence[str], after: str = "") -> Figure:
+    """A residual block, from left to right: x, the layers, a plus sign, y, and the path round the layers.
+
+    layers: what stands in each box. after: what stands in a box behind the plus sign. Raises ValueError for no layers.
+    """
+    if not layers:
+        raise ValueError("a block needs at least one layer")
+    boxes = [*layers, "+", *([after] if after else [])]
+    plus, last = len(layers), len(boxes)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 1.7)
+        axis = axes[0, 0]
+        arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+        for place, name in enumerate(boxes):
+            round_ = place == plus
+            box = {"boxstyle": "circle" if round_ else "round,pad=0.5", "fc": "#eef3f8", "ec": BLUE, "lw": 1.2}
+            axis.text(place + 1, 0, name, ha="center", va="center", fontsize=12 if round_ else 10, bbox=box)
+        for place in range(last + 1):
+            start = place + (0.12 if place in (0, plus + 1) else 0.34)
+            end = place + 1 - (0.12 if place in (plus, last) else 0.34)
+            axis.annotate("", (end, 0), (start, 0), arrowprops=arrow)
+        axis.text(0, 0, "x", ha="center", va="center", fontsize=12)
+        axis.text(last + 1, 0, "y", ha="center", va="center", fontsize=12)
+        axis.plot([0.22, 0.22, plus + 1], [0, 0.85, 0.85], color=ORANGE, lw=2)
+        axis.annotate("", (plus + 1, 0.2), (plus + 1, 0.85), arrowprops={**arrow, "color": ORANGE, "lw": 2})
+        axis.text((plus + 1) / 2, 0.93, "x, unchanged", ha="center", va="bottom", color=ORANGE)
+        axis.text((plus + 1) / 2, -0.75, "F(x): what to change", ha="center", va="center", color=BLUE)
+        axis.set(xlim=(-0.2, last + 1.2), ylim=(-1, 1.3), xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return figure

@@ -6,12 +6,14 @@ averages each map and scores the classes, so that two networks differ in their b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from kernelbook import data, training
 from kernelbook.models.convnext import Block
 from kernelbook.models.parts import conv_norm, he_initialise
 
@@ -25,6 +27,51 @@ def network(*body: nn.Module, width: int = 8, classes: int = 9) -> nn.Sequential
     model = nn.Sequential(conv_norm(1, width, 3, 2), *body, head)
     he_initialise(model)
     return model.double()
+
+
+def wafers(number: int, seed: int) -> training.Data:
+    """Maps (number, 1, 16, 16) in float64 and labels (number,), as `data.wafers` draws them."""
+    images, labels = data.wafers(number, size=16, seed=seed)
+    return torch.from_numpy(images).double(), torch.from_numpy(labels)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One design, trained once for each seed."""
+
+    train: training.Spread  # fraction of its training maps that the trained network gets wrong
+    test: training.Spread  # of maps it has not seen
+    models: tuple[nn.Module, ...]  # the trained networks, in the order of the seeds
+
+
+def compare(
+    designs: Mapping[str, Callable[[], nn.Module]],
+    seeds: Sequence[int] = range(5),
+    *,
+    number: int = 400,
+    epochs: int = 4,
+    learning_rate: float = 0.015,
+) -> dict[str, Runs]:
+    """Train every design under every seed, and count errors. Within a seed all designs see the same maps in one order.
+
+    designs: for each name a function that builds the network. number: training maps of a run, drawn by its seed.
+    The recipe is `training.fit` with batches of 16; the test maps, 450, are the same for all.
+    """
+    unseen = wafers(450, seed=1000)
+    found: dict[str, list[tuple[float, float, nn.Module]]] = {name: [] for name in designs}
+    for seed in seeds:
+        train = wafers(number, seed)
+        for name, build in designs.items():
+            torch.manual_seed(seed)
+            model = build()
+            training.fit(model, train, None, epochs=epochs, learning_rate=learning_rate, batch_size=16, seed=seed)
+            wrong = [(training.predict(model, x) != y).double().mean().item() for x, y in (train, unseen)]
+            found[name].append((wrong[0], wrong[1], model))
+    return {
+        name: Runs(training.Spread(train), training.Spread(test), models)
+        for name, runs in found.items()
+        for train, test, models in [tuple(zip(*runs, strict=True))]
+    }
 
 
 class Pair(nn.Module):

@@ -103,7 +103,8 @@ def _measure(ghost: nn.Module, shape: tuple[int, ...]) -> dict[str, _Measured]:
     for name, module in ghost.named_modules():
         module.register_forward_pre_hook(before(name))
         module.register_forward_hook(after(name))
-    x = torch.empty(1, *shape, device="meta")
+    precision = next((p.dtype for p in ghost.parameters()), torch.float32)
+    x = torch.empty(1, *shape, device="meta", dtype=precision)
     with torch.no_grad(), counter:
         try:
             ghost(x)

@@ -465,6 +465,13 @@ def test_summary_as_a_table():
     assert [row.name for row in parts_only.rows] == ["stem", "stages", "head"]
 
 
+def test_summary_takes_the_models_own_precision():
+    costs = [
+        models.summary(models.LeNet5Modern().to(precision), (1, 32, 32)) for precision in (torch.float64, torch.half)
+    ]
+    assert costs[0] == costs[1]
+
+
 def test_summary_refuses_what_it_cannot_measure():
     with pytest.raises(ValueError, match="at least 1, got 0"):
         models.summary(nn.Linear(2, 2), (2,), depth=0)

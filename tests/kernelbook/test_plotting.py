@@ -133,3 +133,29 @@ def test_bars_stand_for_their_numbers_row_by_row():
     assert rows == [0, 1, 0, 1]
     with pytest.raises(ValueError, match="the same names"):
         plotting.bars({"work": {"a": 2}, "time": {"b": 1}}, "times less")
+
+
+def test_scatter_names_every_point():
+    figure = plotting.scatter({"a": (1, 10), "b": (100, 20)}, "size", "score", log="x", left=["b"])
+    axis = figure.axes[0]
+    assert axis.get_xscale() == "log"
+    assert axis.get_yscale() == "linear"
+    assert [(text.get_text(), text.get_ha()) for text in axis.texts] == [("a", "left"), ("b", "right")]
+    assert [tuple(line.get_xydata()[0]) for line in axis.lines] == [(1, 10), (100, 20)]
+    with pytest.raises(ValueError, match="names among"):
+        plotting.scatter({"a": (1, 1)}, "", "", left=["c"])
+
+
+def test_timeline_is_to_scale_and_joins_what_is_of_one_year():
+    axis = plotting.timeline({"old": 1998, "one": 2014, "other": 2014}).axes[0]
+    assert list(axis.lines[1].get_ydata()) == [1998, 2014]
+    assert [text.get_text() for text in axis.texts] == ["1998", "old", "2014", "one  ·  other"]
+    with pytest.raises(ValueError, match="two years"):
+        plotting.timeline({"one": 2014, "other": 2014})
+
+
+def test_shortcut_draws_its_layers_in_order():
+    texts = [text.get_text() for text in plotting.shortcut(["conv", "ReLU", "conv"], "ReLU").axes[0].texts]
+    assert [t for t in texts if t in ("conv", "ReLU", "+", "x", "y")] == ["conv", "ReLU", "conv", "+", "ReLU", "x", "y"]
+    with pytest.raises(ValueError, match="at least one layer"):
+        plotting.shortcut([])
