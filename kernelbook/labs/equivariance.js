@@ -71,7 +71,7 @@ export const EXPERIMENTS = [
   {
     title: "Far from the border",
     text: "Zeros round the picture now, and still no value differs: the object and its answer stay inside. At which move to the right does the first difference appear?",
-    state: { right: 1 },
+    state: { kernel: "laplacian", right: 1 },
   },
   {
     title: "The border is carried along",

@@ -35,9 +35,7 @@ def windows(model: nn.Module, size: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
 
     def note(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-            if inputs[0].shape[-2:] == (1, 1) or output.shape[-2:] == (1, 1):
-                return  # a layer that reads the whole map is a linear layer by another name
+        def hook(module: nn.Module, _inputs: Any, _output: torch.Tensor) -> None:
             numbers = []
             for attribute in ("kernel_size", "stride", "padding", "dilation"):
                 value = getattr(module, attribute, 1)
