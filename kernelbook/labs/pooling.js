@@ -142,7 +142,7 @@ export const EXPERIMENTS = [
 
 /** The picture before the move. @param {State} state */
 export function picture(state) {
-  if (state.image === "noise") return noise(16);
+  if (state.image === "noise") return noise(32);
   if (state.image === "step" || state.image === "digit" || state.image === "wafer") return namedPicture(state.image);
   return fromRows(state.image === "drawn" ? state.pixels : BRIGHT);
 }

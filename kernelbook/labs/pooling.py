@@ -25,7 +25,7 @@ class Pooling(Lab):
     In a notebook `labs.Pooling(right=1)` is enough. `image` also takes an array, which becomes the picture "drawn".
 
     Args:
-        image: "pixel" (8 x 8, a single 1 in row 2, column 2), "step", "digit", "wafer", "noise" (16 x 16) or "drawn".
+        image: "pixel" (8 x 8, a single 1 in row 2, column 2), "step", "digit", "wafer", "noise" (32 x 32) or "drawn".
         pixels: (H, W) numbers of the picture "drawn", at most 32 x 32.
         operation: "max", "average", or "blur": anti-aliased max pooling (Zhang 2019), which takes the maximum at every
             position, filters it with [1 2 1; 2 4 2; 1 2 1] / 16 and keeps every S-th value.
@@ -75,7 +75,7 @@ class Pooling(Lab):
         """The picture before the move, (H, W)."""
         if self.image in ("pixel", "drawn"):
             return np.array(BRIGHT if self.image == "pixel" else self.pixels)
-        return noise(16) if self.image == "noise" else pictures()[self.image]
+        return noise(32) if self.image == "noise" else pictures()[self.image]
 
     @property
     def moved(self) -> np.ndarray:
