@@ -283,7 +283,7 @@ export function render({ model, el }) {
   const dot = svg("circle", { class: "lab-field-dot" });
   const map = svg(
     "svg",
-    { class: "lab-field", role: "img" },
+    { class: "lab-sight", role: "img" },
     svg("defs", {}, svg("mask", { id: `${id}-rows`, maskUnits: "userSpaceOnUse", x: 0, y: 0, width: LARGEST_SIZE, height: LARGEST_SIZE }, maskRows)),
     photo.svg,
     heat,

@@ -242,5 +242,5 @@ def test_the_table_compares_the_layers_and_chooses_one(lab_page):
     assert "No move of the map fits, since S = 2 does not divide this one" in page.locator(".lab-summary").inner_text()
     page.get_by_role("radio", name="Global mean of the first").check()
     assert "invariant to this move" in page.locator(".lab-summary").inner_text()
-    page.get_by_label("Stride S").fill("3")
+    page.get_by_label("Stride S", exact=True).fill("3")
     assert page.get_by_role("radio", name="Convolution, stride 3").count() == 1

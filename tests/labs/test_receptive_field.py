@@ -319,6 +319,6 @@ def test_units_and_layers_are_chosen_and_said(lab_page):
     page.get_by_role("button", name="Change its layers").click()
     assert page.get_by_label("Layer 18: kind").input_value() == "1"
     assert "sees 212 × 212 pixels" in summary.inner_text()
-    box = page.locator(".lab-field").bounding_box()
+    box = page.locator(".lab-sight").bounding_box()
     page.mouse.click(box["x"] + 3, box["y"] + 3)
     assert "unit in row 0, column 0" in summary.inner_text()
