@@ -263,7 +263,7 @@ export function render({ model, el }) {
 
   // Picture
   const picture = namedPicture("photograph");
-  const photo = new NumberMap("lab-field-photo");
+  const photo = new NumberMap("lab-sight-photo");
   photo.draw({
     rows: picture.height,
     columns: picture.width,
@@ -276,11 +276,11 @@ export function render({ model, el }) {
   set(photo.svg, { role: null, "aria-label": null, "aria-hidden": "true", x: 0, y: 0, preserveAspectRatio: "none" });
   set(photo.svg, { viewBox: `0 0 ${picture.width * CELL} ${picture.height * CELL}` });
   const maskRows = svg("g", {});
-  const heat = svg("g", { class: "lab-heat", mask: `url(#${id}-rows)` });
-  const border = svg("rect", { class: "lab-field-border" });
-  const neighbour = svg("rect", { class: "lab-field-next" });
+  const heat = svg("g", { class: "lab-sight-heat", mask: `url(#${id}-rows)` });
+  const border = svg("rect", { class: "lab-sight-border" });
+  const neighbour = svg("rect", { class: "lab-sight-next" });
   const theory = frame();
-  const dot = svg("circle", { class: "lab-field-dot" });
+  const dot = svg("circle", { class: "lab-sight-dot" });
   const map = svg(
     "svg",
     { class: "lab-sight", role: "img" },
@@ -295,17 +295,17 @@ export function render({ model, el }) {
   const board = html(
     "div",
     {
-      class: "lab-field-board",
+      class: "lab-sight-board",
       tabindex: 0,
       role: "application",
       "aria-label": "Picture. The arrow keys move the unit, Home and End go to the corners.",
     },
     map,
   );
-  const profileLine = svg("path", { class: "lab-heat lab-profile-line" });
-  const profileEdges = svg("path", { class: "lab-profile-edges" });
-  const profile = svg("svg", { class: "lab-profile", role: "img", preserveAspectRatio: "none" }, profileLine, profileEdges);
-  const facts = html("dl", { class: "lab-facts" });
+  const profileLine = svg("path", { class: "lab-sight-heat lab-sight-profile-line" });
+  const profileEdges = svg("path", { class: "lab-sight-profile-edges" });
+  const profile = svg("svg", { class: "lab-sight-profile", role: "img", preserveAspectRatio: "none" }, profileLine, profileEdges);
+  const facts = html("dl", { class: "lab-sight-facts" });
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });
 
   // Layers
@@ -320,7 +320,7 @@ export function render({ model, el }) {
   );
   const copyRow = html("div", {}, copy);
   const sorry = html("p", { class: "lab-error", hidden: true });
-  const table = html("table", { class: "lab-table lab-layers", "aria-label": "Layers and their fields" });
+  const table = html("table", { class: "lab-table lab-sight-layers", "aria-label": "Layers and their fields" });
   const scroll = html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "Layers and their fields" }, table);
   const formula = html("div", { class: "lab-formula" });
   const tables = html("div", {});
@@ -332,7 +332,7 @@ export function render({ model, el }) {
     tries.row,
     html(
       "div",
-      { class: "lab-settings lab-first lab-field-controls", role: "group", "aria-label": "Network and unit" },
+      { class: "lab-settings lab-first lab-sight-controls", role: "group", "aria-label": "Network and unit" },
       network.field,
       field("Picture side", sizeInput),
       field("Unit row", rowInput),
@@ -344,13 +344,13 @@ export function render({ model, el }) {
       { class: "lab-stage" },
       html(
         "div",
-        { class: "lab-field-panel" },
+        { class: "lab-sight-panel" },
         board,
         html("p", { class: "lab-note" }, "Frame: everything that the unit can see. Orange: how much each pixel counts. Dashed: the next unit's field."),
         profile,
         html("p", { class: "lab-note" }, "The same along one row through the middle of the field."),
       ),
-      html("div", { class: "lab-field-side" }, facts, words),
+      html("div", { class: "lab-sight-side" }, facts, words),
     ),
     sorry,
     editor.element,

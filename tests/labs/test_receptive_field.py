@@ -277,7 +277,7 @@ def test_a_chain_that_does_not_fit_is_said():
 @pytest.mark.xdist_group("field-page")
 def test_layers_are_added_changed_reordered_and_removed_with_the_keyboard(lab_page):
     page = lab_page(labs.ReceptiveField(layers=[("conv", 3, 1, 1, 1)] * 2))
-    facts = page.locator(".lab-facts")
+    facts = page.locator(".lab-sight-facts")
     assert "5 × 5" in facts.inner_text()
     page.get_by_role("button", name="Add stride 2").press("Enter")
     assert "7 × 7" in facts.inner_text()
@@ -319,6 +319,5 @@ def test_units_and_layers_are_chosen_and_said(lab_page):
     page.get_by_role("button", name="Change its layers").click()
     assert page.get_by_label("Layer 18: kind").input_value() == "1"
     assert "sees 212 × 212 pixels" in summary.inner_text()
-    box = page.locator(".lab-sight").bounding_box()
-    page.mouse.click(box["x"] + 3, box["y"] + 3)
+    page.locator(".lab-sight").click(position={"x": 3, "y": 3})
     assert "unit in row 0, column 0" in summary.inner_text()

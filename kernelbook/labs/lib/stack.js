@@ -48,7 +48,7 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
   let layers = [];
   /** @type {{kind: HTMLSelectElement, numbers: HTMLInputElement[], buttons: HTMLButtonElement[], row: HTMLElement}[]} */
   let rows = [];
-  const list = html("div", { class: "lab-stack-rows" });
+  const list = html("div", { class: "lab-editor-rows" });
   const id = uniqueId("stack");
 
   /** @param {number} index @param {Partial<Record<number, number>>} entries */
@@ -108,8 +108,8 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
     ];
     const row = html(
       "div",
-      { class: "lab-stack-row", role: "group", "aria-label": name },
-      html("span", { class: "lab-stack-number", "aria-hidden": "true" }, index + 1),
+      { class: "lab-editor-row", role: "group", "aria-label": name },
+      html("span", { class: "lab-editor-number", "aria-hidden": "true" }, index + 1),
       kind,
       ...numbers,
       html("div", { class: "lab-buttons" }, ...buttons),
@@ -127,7 +127,7 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
   ];
   const heading = html(
     "div",
-    { class: "lab-stack-row lab-stack-head", "aria-hidden": "true" },
+    { class: "lab-editor-row lab-editor-head", "aria-hidden": "true" },
     html("span", {}),
     html("span", {}, "Layer"),
     ...LETTERS.map((letter) => html("span", {}, letter)),
@@ -135,10 +135,10 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
   return {
     element: html(
       "div",
-      { class: "lab-stack", id, role: "group", "aria-label": "Your layers" },
+      { class: "lab-editor", id, role: "group", "aria-label": "Your layers" },
       heading,
       list,
-      html("div", { class: "lab-buttons lab-stack-add" }, ...adders),
+      html("div", { class: "lab-buttons lab-editor-add" }, ...adders),
     ),
     /** @param {Layer[]} next */
     show(next) {
