@@ -4,6 +4,7 @@
 """
 
 from kernelbook.labs.architectures import Architectures
+from kernelbook.labs.augmentation import Augmentation
 from kernelbook.labs.base import Lab
 from kernelbook.labs.convolution import Convolution
 from kernelbook.labs.dense_vs_conv import DenseVsConv
@@ -17,6 +18,7 @@ from kernelbook.labs.residual import Residual
 
 __all__ = [
     "Architectures",
+    "Augmentation",
     "Convolution",
     "DenseVsConv",
     "Equivariance",
