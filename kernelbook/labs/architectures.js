@@ -131,7 +131,12 @@ export function layerOf(code, blockKind = "") {
   if (kind === "c") {
     const [kernel, stride, from, to, o, groups, flags] = n;
     const weights = (kernel * kernel * from * to) / groups;
-    const name = `${kernel} × ${kernel}${groups === 1 ? "" : groups === from ? " depthwise" : ` in ${groups} groups`}${stride > 1 ? `, stride ${stride}` : ""}`;
+    // Squeeze and excitation stands beside the path, not on it.
+    const aside = blockKind === "MBConv" && o === 1;
+    const grouped = groups === 1 ? "" : groups === from ? " depthwise" : ` in ${groups} groups`;
+    const name = aside
+      ? `${from > to ? "squeeze" : "excite"}, 1 × 1`
+      : `${kernel} × ${kernel}${grouped}${stride > 1 ? `, stride ${stride}` : ""}`;
     return {
       ...nothing,
       name,
@@ -139,8 +144,7 @@ export function layerOf(code, blockKind = "") {
       parameters: weights + (flags & 1 ? to : 0) + (flags & 2 ? 2 * to : 0),
       multiplyAdds: weights * o * o,
       activations: to * o * o,
-      // Squeeze and excitation stands beside the path, not on it.
-      steps: blockKind === "MBConv" && o === 1 ? 0 : 1,
+      steps: aside ? 0 : 1,
       kernel,
     };
   }
@@ -397,19 +401,39 @@ export function render({ model, el }) {
     (up) => change({ up }),
   );
   const plot = new Plot("lab-scatter", { height: 330, left: 52, redraw: () => drawn && drawChart() });
-  const links = svg("path", { class: "lab-links" });
+  const links = svg("path", { class: "lab-arch-links" });
   const dots = svg("g", {});
   const labels = svg("g", { class: "lab-point-names" });
   fill(plot.marks, links, dots, labels);
   const board = html(
     "div",
     {
-      class: "lab-chart",
+      class: "lab-arch-chart",
       tabindex: 0,
       role: "application",
       "aria-label": "Chart of the networks. The arrow keys go to the next network to the left or to the right.",
     },
     plot.element,
+  );
+  /** One button a family, in the order of their years. */
+  const lineage = Object.entries(FAMILIES).map(([family, [year]]) => {
+    const first = networks().filter((net) => net.family === family);
+    const names = first.map(({ title }) => title);
+    const name = first.length === 1 ? names[0] : names[0].replace(/(?<=[a-z])V\d$|[-/].*$/, "");
+    return {
+      family,
+      button: html(
+        "button",
+        { type: "button", onclick: () => choose(first.some(({ id }) => id === state.net) ? state.net : first[0].id) },
+        html("span", {}, year),
+        family === "lecun" ? "LeCun’s" : name,
+      ),
+    };
+  });
+  const timeline = html(
+    "div",
+    { class: "lab-arch-lineage", role: "group", "aria-label": "From 1989 to 2022" },
+    ...lineage.map(({ button }) => button),
   );
   const upTitle = html("div", { class: "lab-name" });
   const chartNote = html("p", { class: "lab-note" });
@@ -440,10 +464,10 @@ export function render({ model, el }) {
   });
 
   // The network
-  const facts = html("div", { class: "lab-facts" });
+  const facts = html("div", { class: "lab-arch-facts" });
   const blockChoice = choice("Block", [], (value) => change({ block: Number(value) }));
   const diagram = html("div", { class: "lab-diagram" });
-  const layers = html("div", { class: "lab-scroll lab-layers", tabindex: 0, role: "group" });
+  const layers = html("div", { class: "lab-scroll lab-arch-layers", tabindex: 0, role: "group" });
   const all = html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "All networks" });
   const allDetails = html(
     "details",
@@ -456,11 +480,12 @@ export function render({ model, el }) {
   fill(
     el,
     trial.row,
-    html("div", { class: "lab-choices" }, netChoice.field, upChoice.field, acrossChoice.field),
+    timeline,
+    html("div", { class: "lab-arch-choices" }, netChoice.field, upChoice.field, acrossChoice.field),
     html("div", {}, upTitle, board, chartNote),
     words,
     facts,
-    html("div", { class: "lab-anatomy" }, html("div", { class: "lab-panel" }, blockChoice.field, diagram), layers),
+    html("div", { class: "lab-arch-anatomy" }, html("div", { class: "lab-panel" }, blockChoice.field, diagram), layers),
     allDetails,
     toolbar(model, NAMES),
   );
@@ -492,7 +517,7 @@ export function render({ model, el }) {
       ...[...shown]
         .sort((a, b) => Number(a.net === chosen) - Number(b.net === chosen))
         .map(({ net, x, y, weights }) => {
-          const look = `lab-point${net === chosen ? " lab-chosen" : net.family === chosen.family ? " lab-related" : ""}`;
+          const look = `lab-arch-point${net === chosen ? " lab-arch-chosen" : net.family === chosen.family ? " lab-arch-related" : ""}`;
           const [cx, cy, r] = [plot.x(x), plot.y(y), net === chosen ? 7 : 5];
           if (weights === "V2") return svg("rect", { class: look, x: cx - r, y: cy - r, width: 2 * r, height: 2 * r });
           return weights === "paper"
@@ -551,7 +576,7 @@ export function render({ model, el }) {
       texts.push(
         svg(
           "text",
-          { class: net === chosen ? "lab-point-name lab-chosen" : "lab-point-name", x: left, y: base },
+          { class: net === chosen ? "lab-arch-point-name lab-arch-chosen" : "lab-arch-point-name", x: left, y: base },
           net.title,
         ),
       );
@@ -573,8 +598,8 @@ export function render({ model, el }) {
         fact("Parameters", thousands(net.parameters)),
         fact(`Multiply-adds at ${net.size} px`, short(net.multiplyAdds)),
         fact("Activations", short(net.activations)),
-        fact("Layers on the longest path", String(net.depth)),
-        fact("Parameters in dense layers", percent(net.dense)),
+        fact("Layers, longest path", String(net.depth)),
+        fact("In dense layers", percent(net.dense)),
         ...net.weights.map(([name, top1, top5, size]) =>
           fact(
             `${name === "paper" ? "Top-1, paper" : `Top-1 / 5, ${name}`}, ${size} px`,
@@ -594,7 +619,7 @@ export function render({ model, el }) {
   const box = (layer) =>
     html(
       "div",
-      { class: `lab-layer${layer.multiplyAdds ? " lab-layer-strong" : ""}` },
+      { class: `lab-arch-layer${layer.multiplyAdds ? " lab-arch-layer-strong" : ""}` },
       html(
         "div",
         {},
@@ -619,44 +644,44 @@ export function render({ model, el }) {
         main = [];
         shortcut = [];
       } else if (layer.kind === "+") {
-        const wire = shortcut.length ? shortcut : [html("span", { class: "lab-identity" }, "identity")];
-        const fork = html("div", { class: "lab-fork" });
-        const plus = html("div", { class: "lab-plus" }, html("span", {}, "+"));
+        const wire = shortcut.length ? shortcut : [html("span", { class: "lab-arch-identity" }, "identity")];
+        const fork = html("div", { class: "lab-arch-fork" });
+        const plus = html("div", { class: "lab-arch-plus" }, html("span", {}, "+"));
         out.push(
           html(
             "div",
-            { class: "lab-branch" },
-            html("div", { class: "lab-chain lab-skip" }, ...wire),
-            html("div", { class: "lab-chain" }, fork, ...main, plus),
+            { class: "lab-arch-branch" },
+            html("div", { class: "lab-arch-chain lab-arch-skip" }, ...wire),
+            html("div", { class: "lab-arch-chain" }, fork, ...main, plus),
           ),
         );
         main = out;
       } else if (layer.kind === "(") main = [];
       else if (layer.kind === "|" || layer.kind === ")") {
-        columns.push(html("div", { class: "lab-chain" }, ...main));
+        columns.push(html("div", { class: "lab-arch-chain" }, ...main));
         main = [];
         if (layer.kind === ")") {
           out.push(
-            html("div", { class: "lab-parallel" }, ...columns),
-            html("div", { class: "lab-node" }, "concatenate"),
+            html("div", { class: "lab-arch-parallel" }, ...columns),
+            html("div", { class: "lab-arch-node" }, "concatenate"),
           );
           columns = [];
           main = out;
         }
       } else (layer.shortcut ? shortcut : main).push(box(layer));
     }
-    fill(diagram, html("div", { class: "lab-chain" }, ...out));
+    fill(diagram, html("div", { class: "lab-arch-chain" }, ...out));
   }
 
   /** @param {Network} net @param {number} current */
   function drawLayers(net, current) {
     /** @param {number} share */
-    const bar = (share) => ({ class: "lab-share", style: `--share:${(100 * share).toFixed(1)}%` });
+    const bar = (share) => ({ class: "lab-arch-share", style: `--share:${(100 * share).toFixed(1)}%` });
     const rows = net.blocks.map((block, i) => {
       const title = blockTitle(block);
       return html(
         "tr",
-        { class: i === current ? "lab-current" : null },
+        { class: i === current ? "lab-arch-current" : null },
         html(
           "th",
           { scope: "row" },
@@ -693,7 +718,7 @@ export function render({ model, el }) {
           ...rows,
           html(
             "tr",
-            { class: "lab-total" },
+            { class: "lab-arch-total" },
             html("th", { scope: "row" }, "Total"),
             html("td", {}, ""),
             html("td", {}, thousands(net.parameters)),
@@ -747,7 +772,7 @@ export function render({ model, el }) {
                 net.weights.map(([name, top1]) => `${top1.toFixed(2)} (${name})`).join(", ") || "–",
                 String(net.size),
               ].map((text) => html("td", {}, text)),
-              html("td", { class: "lab-left" }, FAMILIES[net.family][2]),
+              html("td", { class: "lab-arch-left" }, FAMILIES[net.family][2]),
             ),
           ),
         ),
@@ -764,6 +789,7 @@ export function render({ model, el }) {
     const net = networkOf(state.net);
     const current = Math.min(state.block, net.blocks.length - 1);
     netChoice.select.value = state.net;
+    for (const { family, button } of lineage) set(button, { "aria-pressed": String(family === net.family) });
     acrossChoice.select.value = state.across;
     upChoice.select.value = state.up;
     const chart = [state.net, state.across, state.up].join();

@@ -447,12 +447,19 @@ export function render({ model, el }) {
 
   /** @param {string} name */
   const panel = (name) => {
-    const image = svg("image", { class: "lab-pixels", preserveAspectRatio: "none" });
+    const image = svg("image", { class: "lab-aug-pixels", preserveAspectRatio: "none" });
     const marks = svg("g", {});
-    const frame = svg("svg", { class: "lab-picture-frame", role: "img" }, image, marks);
+    const frame = svg("svg", { class: "lab-aug-picture-frame", role: "img" }, image, marks);
     const title = html("div", { class: "lab-name" }, name);
     const caption = html("p", { class: "lab-note" });
-    return { image, marks, frame, title, caption, element: html("div", { class: "lab-shot" }, title, frame, caption) };
+    return {
+      image,
+      marks,
+      frame,
+      title,
+      caption,
+      element: html("div", { class: "lab-aug-shot" }, title, frame, caption),
+    };
   };
   /** @param {ReturnType<typeof panel>} target @param {Picture} picture @param {string} label */
   function show({ image, frame }, picture, label) {
@@ -464,7 +471,7 @@ export function render({ model, el }) {
   const board = html(
     "div",
     {
-      class: "lab-shot-board",
+      class: "lab-aug-shot-board",
       tabindex: 0,
       role: "application",
       "aria-label": "Picture after the transform. The arrow keys move the marked pixel.",
@@ -477,16 +484,16 @@ export function render({ model, el }) {
   after.marks.append(targetHalo, target);
   const origin = svg("circle", { class: "lab-frame", r: 0.9 });
   const originHalo = svg("circle", { class: "lab-halo", r: 0.9 });
-  const boxMark = svg("rect", { class: "lab-box-mark" });
+  const boxMark = svg("rect", { class: "lab-aug-box-mark" });
   before.marks.append(boxMark, originHalo, origin);
-  const partnerBox = svg("rect", { class: "lab-box-mark" });
+  const partnerBox = svg("rect", { class: "lab-aug-box-mark" });
   partner.marks.append(partnerBox);
 
-  const verdict = html("div", { class: "lab-verdict" });
+  const verdict = html("div", { class: "lab-aug-verdict" });
   const formula = html("div", { class: "lab-formula" });
   const draws = Array.from({ length: DRAWS }, () => panel(""));
   for (const { title } of draws) title.remove();
-  const strip = html("div", { class: "lab-draws" }, ...draws.map(({ element }) => element));
+  const strip = html("div", { class: "lab-aug-draws" }, ...draws.map(({ element }) => element));
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });
   const table = html("div", {
     class: "lab-scroll",
@@ -508,7 +515,7 @@ export function render({ model, el }) {
     before.element,
     partner.element,
     after.element,
-    html("div", { class: "lab-shot lab-finding" }, verdict, formula),
+    html("div", { class: "lab-aug-shot lab-aug-finding" }, verdict, formula),
   );
 
   root(el, "lab-augmentation");
@@ -526,7 +533,7 @@ export function render({ model, el }) {
     ),
     shots,
     words,
-    html("div", { class: "lab-draw-head" }, drawsTitle, again),
+    html("div", { class: "lab-aug-draw-head" }, drawsTitle, again),
     strip,
     details,
     toolbar(model, NAMES),
@@ -561,7 +568,7 @@ export function render({ model, el }) {
       table,
       html(
         "table",
-        { class: "lab-table lab-verdicts" },
+        { class: "lab-table lab-aug-verdicts" },
         html("caption", {}, "At each transform's usual strength"),
         html(
           "thead",
@@ -585,7 +592,7 @@ export function render({ model, el }) {
                 const found = verdictOf({ ...DEFAULTS, picture, transform, amount: usual });
                 return html(
                   "td",
-                  { class: `lab-verdict-${found.verdict}` },
+                  { class: `lab-aug-verdict-${found.verdict}` },
                   html("b", {}, `${VERDICTS[found.verdict][0]} ${VERDICTS[found.verdict][1]}`),
                   ` ${found.why}`,
                 );
@@ -638,7 +645,7 @@ export function render({ model, el }) {
       show(before, result.before, `${title}, before`);
       say(before.caption, `Label: ${label}`);
       set(partner.element, { hidden: !result.partner });
-      set(shots, { class: result.partner ? "lab-shots lab-shots-three" : "lab-shots" });
+      set(shots, { class: result.partner ? "lab-aug-shots lab-aug-shots-three" : "lab-aug-shots" });
       if (result.partner) {
         show(partner, result.partner, `${ABOUT[partnerName][0]}, the partner`);
         say(partner.caption, `Label: ${ABOUT[partnerName][1]}`);
@@ -650,10 +657,10 @@ export function render({ model, el }) {
       set(partnerBox, area && state.transform === "cutmix" ? { ...area, display: null } : { display: "none" });
 
       const { verdict: kind, why } = verdictOf(state);
-      set(verdict, { class: `lab-verdict lab-verdict-${kind}` });
+      set(verdict, { class: `lab-aug-verdict lab-aug-verdict-${kind}` });
       fill(
         verdict,
-        html("span", { class: "lab-verdict-sign", "aria-hidden": "true" }, VERDICTS[kind][0]),
+        html("span", { class: "lab-aug-verdict-sign", "aria-hidden": "true" }, VERDICTS[kind][0]),
         html(
           "p",
           {},

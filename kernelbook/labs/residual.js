@@ -441,20 +441,20 @@ function drawBlock({ shortcut, normalisation, branch }, kind) {
   const start = x + 2;
   parts.push(svg("text", { x: 0, y: middle + 4 }, "h"));
   boxes.forEach((name, i) => {
-    parts.push(svg("path", { class: "lab-wire", d: `M${i ? x : 11} ${middle}H${x + gap}` }));
+    parts.push(svg("path", { class: "lab-res-wire", d: `M${i ? x : 11} ${middle}H${x + gap}` }));
     x += gap;
     if (name === "+") {
       parts.push(
         svg("path", {
-          class: "lab-wire lab-line-residual",
+          class: "lab-res-wire lab-res-line-residual",
           d: `M${start} ${middle}V${top - 14}Q${start} ${top - 20} ${start + 6} ${top - 20}H${x + 4}Q${x + 10} ${top - 20} ${x + 10} ${top - 14}V${top + 2}`,
         }),
-        svg("circle", { class: "lab-box", cx: x + 10, cy: middle, r: 10 }),
+        svg("circle", { class: "lab-res-box", cx: x + 10, cy: middle, r: 10 }),
       );
     } else
       parts.push(
         svg("rect", {
-          class: name === "W" ? "lab-box lab-box-strong" : "lab-box",
+          class: name === "W" ? "lab-res-box lab-res-box-strong" : "lab-res-box",
           x,
           y: top,
           width: widths[i],
@@ -467,10 +467,14 @@ function drawBlock({ shortcut, normalisation, branch }, kind) {
     x += widths[i];
   });
   parts.push(
-    svg("path", { class: "lab-wire", d: `M${x} ${middle}H${x + gap}` }),
+    svg("path", { class: "lab-res-wire", d: `M${x} ${middle}H${x + gap}` }),
     svg("text", { x: x + gap + 3, y: middle + 4 }, "h′"),
   );
-  return svg("svg", { class: "lab-block", viewBox: `0 0 336 ${top + height + 8}`, "aria-hidden": "true" }, ...parts);
+  return svg(
+    "svg",
+    { class: "lab-res-block", viewBox: `0 0 336 ${top + height + 8}`, "aria-hidden": "true" },
+    ...parts,
+  );
 }
 
 /** What the lab shows at one place, in words. @param {State} state @param {ReturnType<typeof compute>} result @param {number} at */
@@ -507,9 +511,11 @@ export function render({ model, el }) {
     { name: "likeness", title: "Likeness: mean cosine between two inputs' signals" },
   ].map(({ name, title }) => {
     const plot = new Plot(`lab-residual-${name}`, { redraw: redrawPlots, left: 44, height: 210 });
-    const lines = ["plain", "residual"].map((kind) => svg("path", { class: `lab-line lab-line-${kind}` }));
-    const cursor = svg("path", { class: "lab-plot-cursor" });
-    const dots = ["plain", "residual"].map((kind) => svg("circle", { class: `lab-dot lab-dot-${kind}`, r: 4.5 }));
+    const lines = ["plain", "residual"].map((kind) => svg("path", { class: `lab-res-line lab-res-line-${kind}` }));
+    const cursor = svg("path", { class: "lab-res-plot-cursor" });
+    const dots = ["plain", "residual"].map((kind) =>
+      svg("circle", { class: `lab-res-dot lab-res-dot-${kind}`, r: 4.5 }),
+    );
     fill(plot.marks, cursor, ...lines, ...dots);
     const heading = html("div", { class: "lab-name" }, title);
     plot.svg.addEventListener("pointerdown", (event) => {
@@ -548,7 +554,7 @@ export function render({ model, el }) {
     { type: "button", onclick: () => change({ seed: (state.seed + 1) % 1000 }) },
     "Other weights",
   );
-  const formula = html("div", { class: "lab-figure lab-rules" });
+  const formula = html("div", { class: "lab-figure lab-res-rules" });
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });
   const table = html("div", {
     class: "lab-scroll",
@@ -559,7 +565,7 @@ export function render({ model, el }) {
   const details = html("details", { ontoggle: () => drawTable() }, html("summary", {}, "The curves as a table"), table);
   const key = html(
     "p",
-    { class: "lab-key" },
+    { class: "lab-res-key" },
     ...["plain", "residual"].map((kind) =>
       html(
         "span",
@@ -567,7 +573,7 @@ export function render({ model, el }) {
         svg(
           "svg",
           { viewBox: "0 0 34 12", width: 34, height: 12, "aria-hidden": "true" },
-          svg("path", { class: `lab-line lab-line-${kind}`, d: "M1 6H33" }),
+          svg("path", { class: `lab-res-line lab-res-line-${kind}`, d: "M1 6H33" }),
         ),
         kind === "plain" ? "plain stack" : "the same weights with shortcuts",
       ),
@@ -577,8 +583,8 @@ export function render({ model, el }) {
   fill(
     el,
     trial.row,
-    html("div", { class: "lab-plots" }, key, ...figures.map(({ element }) => element), formula),
-    html("div", { class: "lab-place" }, blocks.field, layer.field),
+    html("div", { class: "lab-res-plots" }, key, ...figures.map(({ element }) => element), formula),
+    html("div", { class: "lab-res-place" }, blocks.field, layer.field),
     words,
     html(
       "div",
@@ -589,7 +595,7 @@ export function render({ model, el }) {
       selects.branch.field,
       selects.width.field,
       selects.gradient.field,
-      html("div", { class: "lab-field lab-push" }, seed),
+      html("div", { class: "lab-field lab-res-push" }, seed),
     ),
     details,
     toolbar(model, NAMES),
