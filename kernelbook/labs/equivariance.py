@@ -168,9 +168,9 @@ class Equivariance(Lab):
         for (left, upper), title, values in zip(places, titles, maps, strict=True):
             parts.append(svg.text(left, upper - 16, title, anchor="start", weight=600))
             if values is picture or values is moved:
-                parts.append(svg.grid(values, left, upper, cell, inside, low, high))
+                parts.append(svg.compact_grid(values, left, upper, cell, inside, low, high))
             else:
-                parts.append(svg.grid(values, left, upper, wide, "grey", 0, most))
+                parts.append(svg.compact_grid(values, left, upper, wide, "grey", 0, most))
         differ = list(zip(*np.nonzero(shown.moved_first != shown.layer_first), strict=True))
         parts += [svg.marks(differ, left, below, wide) for left in lefts[1:]]
         return svg.drawing(720, below + picture.shape[0] * cell + 20, label, parts)

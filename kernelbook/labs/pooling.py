@@ -129,9 +129,11 @@ class Pooling(Lab):
         picture, top, gap = self.moved, 40.0, 36.0
         columns = picture.shape[1] + before.shape[1] + after.shape[1]
         cell = min((720 - 2 * gap - 32) / columns, 230 / picture.shape[0], 34.0)
-        lefts = [(720 - cell * columns - 2 * gap) / 2]
-        for width in (picture.shape[1], before.shape[1]):
-            lefts.append(lefts[-1] + width * cell + gap)
+        # A small map still has a title above it.
+        widths = [max(picture.shape[1] * cell, 195), *(max(m.shape[1] * cell, 105) for m in (before, after))]
+        lefts = [(720 - sum(widths) - 2 * gap) / 2]
+        for width in widths[:2]:
+            lefts.append(lefts[-1] + width + gap)
         low = min(0.0, float(picture.min()))
         high = max(float(picture.max()), 1.0)
         colours: svg.Colours = "signed" if low < 0 else "grey"

@@ -123,6 +123,27 @@ def grid(
     return "\n".join([*parts, frame])
 
 
+def compact_grid(values: np.ndarray, x: float, y: float, cell: float, colours: Colours, low: float, high: float) -> str:
+    """`grid` in fewer bytes, for drawings of many maps: one path a colour, one group of numbers an ink."""
+    size = min(0.42, 1.5 / max(len(number(float(value))) for value in values.ravel())) * cell
+    if max(values.shape) > LARGEST_NUMBERED or size < SMALLEST_TEXT:
+        return grid(values, x, y, cell, colours, low, high)
+    cells: dict[str, str] = {}
+    numbers: dict[str, str] = {}
+    for (row, column), value in np.ndenumerate(values):
+        rgb = colour(float(value), low, high, colours)
+        red, green, blue = rgb
+        left, top = x + column * cell, y + row * cell
+        fill = f"#{red:02x}{green:02x}{blue:02x}"
+        cells[fill] = cells.get(fill, "") + f"M{left:g} {top:g}h{cell:g}v{cell:g}h{-cell:g}z"
+        shown = f'<text x="{left + cell / 2:g}" y="{top + cell / 2:g}">{number(float(value))}</text>'
+        numbers[ink_on(rgb)] = numbers.get(ink_on(rgb), "") + shown
+    look = f'font-size="{size:g}" text-anchor="middle" dominant-baseline="central"'
+    parts = [f'<path fill="{fill}" stroke="#8c959f" stroke-width="0.5" d="{path}"/>' for fill, path in cells.items()]
+    parts += [f'<g fill="{ink}" {look}>{texts}</g>' for ink, texts in numbers.items()]
+    return "\n".join(parts)
+
+
 def veil(x: float, y: float, width: float, height: float) -> str:
     """A red veil over what no window reads; nothing where it has no area."""
     if width <= 0 or height <= 0:
