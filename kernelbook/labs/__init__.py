@@ -6,6 +6,7 @@
 from kernelbook.labs.architectures import Architectures
 from kernelbook.labs.augmentation import Augmentation
 from kernelbook.labs.base import Lab
+from kernelbook.labs.channels import Channels
 from kernelbook.labs.convolution import Convolution
 from kernelbook.labs.dense_vs_conv import DenseVsConv
 from kernelbook.labs.equivariance import Equivariance
@@ -19,6 +20,7 @@ from kernelbook.labs.residual import Residual
 __all__ = [
     "Architectures",
     "Augmentation",
+    "Channels",
     "Convolution",
     "DenseVsConv",
     "Equivariance",

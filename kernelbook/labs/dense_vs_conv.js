@@ -3,7 +3,7 @@
  *
  * compute() counts in whole numbers of any size (BigInt); render() draws them.
  */
-import { logBars } from "./lib/bars.js";
+import { barRows } from "./lib/bars.js";
 import { oneOf, whole } from "./lib/checks.js";
 import { choice, fill, html, ladder, root, say, slider, svg } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
@@ -291,7 +291,7 @@ export function render({ model, el }) {
     local: "Locally connected",
     conv: "Convolution",
   };
-  const bars = logBars(LAYERS.map((layer) => ({ name: names[layer], sketch: sketch(layer) })));
+  const bars = barRows(LAYERS.map((layer) => ({ name: names[layer], sketch: sketch(layer) })));
   const note = html("p", { class: "lab-note" });
   const formula = html("div", { class: "lab-formula" });
   const words = html("p", { class: "lab-summary", "aria-live": "polite" });

@@ -1,18 +1,19 @@
 /**
- * Bars on a logarithmic scale, one a row, each with its name, its exact value and a line about it.
+ * Bars on a logarithmic or a linear scale, one a row, each with its name, its exact value and a line about it.
  *
  * HTML and not SVG, so that the words keep their size on a narrow page. The bars repeat what the words say and are
  * hidden from screen readers.
  */
 import { fill, html, say, set } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, grouped } from "./format.js";
 
 /**
  * @typedef {object} Bar
- * @property {bigint} value at least 1
+ * @property {bigint} value 0 for a row that has none
  * @property {string} text the value as it is written
  * @property {string} note the formula with its numbers
  * @property {string} [ratio] how it compares
+ * @property {boolean} [lit] whether it is the one that is chosen
  */
 
 /** log10 of a whole number of any size. @param {bigint} value */
@@ -29,7 +30,7 @@ const powerOfTen = (power) =>
 /**
  * @param {{name: string, sketch?: Element}[]} names the rows, from top to bottom
  */
-export function logBars(names) {
+export function barRows(names) {
   const rows = names.map(({ name, sketch }) => {
     const value = html("b", {});
     const bar = html("span", { class: "lab-bar" });
@@ -59,12 +60,20 @@ export function logBars(names) {
   let drawn = "";
   return {
     element,
-    /** @param {Bar[]} bars one for each row @param {"count" | "bytes"} unit of the scale */
+    /**
+     * @param {Bar[]} bars one for each row
+     * @param {"count" | "bytes" | "linear"} unit of the scale: powers of ten, of bytes, or from 0 to the largest bar
+     */
     draw(bars, unit) {
+      const largest = bars.reduce((most, { value }) => (value > most ? value : most), 1n);
       // The scale ends at a thousand times a power, so that it seldom changes while one drags.
-      const end = Math.max(3, ...bars.map(({ value }) => 3 * Math.ceil(log10(value) / 3 - 1e-9)));
+      const end = Math.max(3, ...bars.map(({ value }) => (value ? 3 * Math.ceil(log10(value) / 3 - 1e-9) : 0)));
       const key = `${end} ${unit}`;
-      if (key !== drawn) {
+      if (unit === "linear") {
+        set(element, { style: "--thousands:4" });
+        fill(axis, html("span", { style: "left:0" }, 0), html("span", { style: "left:100%" }, grouped(largest)));
+        drawn = "";
+      } else if (key !== drawn) {
         drawn = key;
         set(element, { style: `--thousands:${end / 3}` });
         const step = end > 15 ? 6 : 3;
@@ -80,13 +89,17 @@ export function logBars(names) {
           ),
         );
       }
-      bars.forEach(({ value, text, note, ratio = "" }, i) => {
+      bars.forEach(({ value, text, note, ratio = "", lit = false }, i) => {
         const row = rows[i];
         say(row.value, text);
         say(row.note, note);
         say(row.ratio, ratio);
-        // One is the left end: a bar of one still shows.
-        set(row.bar, { style: `width:max(3px, ${((100 * log10(value)) / end).toFixed(2)}%)` });
+        // On the logarithmic scale one is the left end: a bar of one still shows.
+        const share = unit === "linear" ? Number((10000n * value) / largest) / 100 : value ? (100 * log10(value)) / end : 0;
+        set(row.bar, {
+          class: lit ? "lab-bar lab-bar-lit" : "lab-bar",
+          style: value ? `width:max(3px, ${share.toFixed(2)}%)` : "width:0",
+        });
       });
     },
   };
