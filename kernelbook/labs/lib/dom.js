@@ -62,9 +62,14 @@ export function root(el, className) {
   return set(el, { "data-lm-suppress-shortcuts": "true" });
 }
 
-let serial = 0;
-/** An id that no other element of the page has. @param {string} stem */
-export const uniqueId = (stem) => `lab-${stem}-${++serial}-id`;
+// In Jupyter each lab is a module of its own, with its own copy of this file: they count together.
+const COUNTER = Symbol.for("kernelbook.labs.serial");
+const page = /** @type {Record<symbol, number>} */ (/** @type {unknown} */ (globalThis));
+/** An id that no other element of the page has, nor one of another lab. @param {string} stem */
+export function uniqueId(stem) {
+  page[COUNTER] = (page[COUNTER] ?? 0) + 1;
+  return `lab-${stem}-${page[COUNTER]}-id`;
+}
 
 /** Write text only where it differs: a live region must not speak twice. @param {Node} node @param {string} text */
 export function say(node, text) {
