@@ -221,8 +221,8 @@ const MOST_DOTS = 16;
 
 /** The connections of a layer: columns of channels, and what runs between them. */
 function connections() {
-  const links = svg("path", { class: "lab-links" });
-  const marked = svg("path", { class: "lab-links-marked" });
+  const links = svg("path", { class: "lab-wire-links" });
+  const marked = svg("path", { class: "lab-wire-links-marked" });
   const nodes = svg("path", { class: "lab-nodes" });
   const markedNodes = svg("path", { class: "lab-nodes-marked" });
   const drawing = svg(
@@ -279,9 +279,9 @@ function connections() {
         for (const [p, q, r, s] of pairs)
           strong += `M${left} ${y(i, p).toFixed(2)}L${right} ${y(i + 1, r).toFixed(2)}V${y(i + 1, s).toFixed(2)}L${left} ${y(i, q).toFixed(2)}z`;
       }
-      const areas = single ? "lab-links" : "lab-links lab-links-areas";
+      const areas = single ? "lab-wire-links" : "lab-wire-links lab-wire-links-areas";
       if (i === groups.length - 1) set(links, { class: areas });
-      if (i === groups.length - 1) set(marked, { class: single ? "lab-links-marked" : "lab-links-marked lab-links-areas" });
+      if (i === groups.length - 1) set(marked, { class: single ? "lab-wire-links-marked" : "lab-wire-links-marked lab-wire-links-areas" });
     });
     set(links, { d: wires });
     set(marked, { d: strong });

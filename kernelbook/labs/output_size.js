@@ -233,7 +233,7 @@ const [TICKS, ROW, LANE, GAP] = [18, 26, 11, 8];
 const MOST_LANES = 7;
 
 /** A hatched, a plain or a framed square for the legend. @param {string} kind @param {string} text */
-const swatch = (kind, text) => html("span", { class: "lab-key" }, html("i", { class: `lab-key-${kind}` }), text);
+const swatch = (kind, text) => html("span", { class: "lab-ruler-key" }, html("i", { class: `lab-ruler-key-${kind}` }), text);
 
 /** @param {RenderContext} context */
 export function render({ model, el }) {
@@ -304,7 +304,7 @@ export function render({ model, el }) {
   const title = html("p", { class: "lab-ruler-title" });
   const key = html(
     "p",
-    { class: "lab-keys" },
+    { class: "lab-ruler-keys" },
     swatch("input", "input"),
     swatch("dropped", "never read"),
     swatch("padding", "padding"),
@@ -343,7 +343,7 @@ export function render({ model, el }) {
     words,
     html(
       "div",
-      { class: "lab-chain" },
+      { class: "lab-size-chain" },
       editor.element,
       html("div", { class: "lab-scroll", tabindex: 0, role: "group", "aria-label": "Size after each layer" }, table),
     ),

@@ -56,6 +56,20 @@ def test_a_fresh_build_is_left_alone_and_a_missing_file_is_made():
     assert (DIST / "labs.js").stat().st_mtime_ns == before
 
 
+def test_no_lab_styles_what_another_lab_has_named():
+    """All sheets reach the page together. A class is shared (labs.css) or one lab's own."""
+    sheets = {path.stem: set(re.findall(r"\.(lab-[\w-]+)", path.read_text())) for path in LABS.glob("*.css")}
+    shared = sheets.pop("labs")
+    twice = {
+        (one, other, name)
+        for one, names in sheets.items()
+        for other, others in sheets.items()
+        if one < other
+        for name in (names & others) - shared
+    }
+    assert twice == set()
+
+
 def test_importing_a_lab_that_is_not_built_says_what_to_run(tmp_path):
     copy = tmp_path / "kernelbook"
     subprocess.run(["cp", "-r", ROOT / "kernelbook", copy], check=True)
