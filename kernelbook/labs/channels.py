@@ -17,9 +17,9 @@ LAYERS = {
 
 
 class Channels(Lab):
-    """One pixel's connections between channels, with what standard, grouped, depthwise, pointwise and separable
-    layers cost, and the saving of a separable layer with its limit K^2.
+    """Who reads whom: one pixel's connections between channels in five kinds of layer, and what each kind costs.
 
+    Standard, grouped, depthwise, pointwise and separable; with the saving of the last and its limit K^2.
     Weights are counted without biases; multiply-adds for one picture whose output maps are size x size.
 
     Args:
