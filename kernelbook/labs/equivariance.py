@@ -119,18 +119,20 @@ class Equivariance(Lab):
         moved_first = self.layer(view, np.roll(self.picture, (self.down, self.right), (0, 1)))
         step = {"convolution": 1, "strided": self.stride, "pooled": self.stride}.get(view, 0)
         fits = step == 0 or (self.down % step == 0 and self.right % step == 0)
-        if step == 0:
-            shift = (0, 0)
-        elif fits:
+        shift = (0, 0)
+        if step and fits:
             shift = (self.down // step, self.right // step)
-        else:  # no move of the map is half a cell: of the whole ones on either side, the closest in the sum
+        elif step:  # no move of the map is half a cell: of the whole ones on either side, the closest in the sum
             places = [
                 (down, right)
                 for down in (self.down // step, -(-self.down // step))
                 for right in (self.right // step, -(-self.right // step))
             ]
-            sums = [np.abs(np.roll(before, place, (0, 1)) - moved_first).sum() for place in places]
-            shift = places[int(np.argmin(sums))]
+            least = np.inf
+            for place in places:
+                total = np.abs(np.roll(before, place, (0, 1)) - moved_first).sum()
+                if total < least * (1 - 1e-9):  # a tie goes to the first, however the sums were rounded
+                    least, shift = total, place
         return Comparison(before, moved_first, np.roll(before, shift, (0, 1)), shift, fits)
 
     def still(self) -> Still:

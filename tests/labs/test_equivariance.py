@@ -51,7 +51,10 @@ def both_ways(state, view, x):
         for down in dict.fromkeys((state["down"] // step, -(-state["down"] // step)))
         for right in dict.fromkeys((state["right"] // step, -(-state["right"] // step)))
     ]
-    shift = min(options, key=lambda s: (before.roll(s, (0, 1)) - moved_first).abs().sum().item())
+    sums = [(before.roll(s, (0, 1)) - moved_first).abs().sum().item() for s in options]
+    shift = next(
+        s for s, total in zip(options, sums, strict=True) if total <= min(sums) * (1 + 1e-9)
+    )  # the first of equals
     return moved_first, before.roll(shift, (0, 1)), shift
 
 
