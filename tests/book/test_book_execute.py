@@ -52,6 +52,20 @@ def test_a_chapter_that_changes_by_itself_is_seen_to_change(executed):
     assert execute(path), "the process id differs in every run, and the file should have changed with it"
 
 
+def test_an_output_that_is_not_compared_stays_until_its_source_changes(executed):
+    """A measured time must not make every run a change, nor may an edited cell keep what another one printed."""
+    tags = {"tags": ["nbval-ignore-output"], "nbval-ignore-reason": "a process id"}
+    path = executed(code("import os\nprint('one', os.getpid())", **tags))
+    assert not execute(path)
+    notebook = read(path)
+    first = notebook.cells[-1].outputs[0].text
+    notebook.cells[-1].source = "import os\nprint('two', os.getpid())"
+    nbformat.write(notebook, path)
+    assert execute(path)
+    assert read(path).cells[-1].outputs[0].text.split()[0] == "two" != first.split()[0]
+    assert not execute(path)
+
+
 def test_a_failing_chapter_keeps_its_file_and_its_cell_is_named(tmp_path, capsys):
     path = write_notebook(
         tmp_path / "01-broken.ipynb", text("# T"), code("x = 1"), code("def f():\n    return x / 0\nf()")
