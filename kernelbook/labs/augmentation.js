@@ -507,7 +507,7 @@ export function render({ model, el }) {
     html("summary", {}, "Which transform keeps which label"),
     table,
   );
-  const drawsTitle = html("div", { class: "lab-name" }, "Six draws: what a training loop would see");
+  const drawsTitle = html("div", { class: "lab-name" });
 
   const shots = html(
     "div",
@@ -674,6 +674,12 @@ export function render({ model, el }) {
       fill(
         formula,
         ...lines.map((line, i) => html("p", { class: i && i === lines.length - 1 ? "lab-leftover" : null }, line)),
+      );
+      say(
+        drawsTitle,
+        result.partner
+          ? "Six draws, λ anywhere from 0 to 1: Beta(α, α) with α = 1"
+          : "Six draws: what a training loop would see",
       );
       draws.forEach((target, k) => {
         const shown = draw(state, k);

@@ -432,7 +432,7 @@ function drawBlock({ shortcut, normalisation, branch }, kind) {
   const widths = boxes.map((name) =>
     name === "+" ? 20 : name.length > 3 ? (name === "ReLU" ? 38 : 44) : name.length > 1 ? 30 : 22,
   );
-  const gap = Math.min(12, (318 - widths.reduce((a, b) => a + b, 0)) / (boxes.length + 1));
+  const gap = Math.min(12, (298 - widths.reduce((a, b) => a + b, 0)) / (boxes.length + 1));
   const [top, height] = [kind === "residual" ? 30 : 8, 24];
   const middle = top + height / 2;
   const parts = [];
@@ -629,7 +629,7 @@ export function render({ model, el }) {
         x: {
           low: 0,
           high: state.blocks,
-          title: "after block",
+          title: name === "gradient" && state.gradient === "weights" ? "block" : "after block",
           ticks: state.blocks < 8 ? Array.from({ length: state.blocks + 1 }, (_, i) => i) : ticks,
         },
         y,
