@@ -202,7 +202,9 @@ class Augmentation(Lab):
         label = " + ".join(f"{share:.2f} {name}" if share < 1 else name for name, share in self.labels() if share > 0)
         name = self.transform.replace("_", " ")
         strength = "" if self.transform.startswith("flip") else f" ({svg.number(self.strength)})"
-        words = f"{title}, transform {name}{strength}. {VERDICTS[found]} {why} Label for training: {label}."
+        height, width = picture(self.picture).shape
+        finding = f"{VERDICTS[found]} {why} Label for training: {label}."
+        words = f"{title}, {height} × {width} pixels, transform {name}{strength}. {finding}"
         shown = [("Before", picture(self.picture))]
         if self.transform in ("mixup", "cutmix"):
             shown.append(("Partner", picture(self.partner)))
@@ -218,7 +220,7 @@ class Augmentation(Lab):
                 parts.append(
                     svg.outline(x + box.left * cell, top + box.top * cell, box.width * cell, box.height * cell)
                 )
-        lines = textwrap.wrap(f"{VERDICTS[found]} {why} Label: {label}.", 95)
+        lines = textwrap.wrap(finding, 95)
         for i, line in enumerate(lines):
             parts.append(
                 svg.text(360, top + side + 24 + 19 * i, line, weight=600 if i == 0 and len(lines) == 1 else 400)

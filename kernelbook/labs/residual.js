@@ -345,8 +345,24 @@ function numbersOf(width, seed) {
   return drawn;
 }
 
-/** Blocks computed for one net stay: a deeper net begins with the same ones. @type {Map<string, {net: Net, saved: Saved[]}>} */
+/**
+ * Blocks computed for one net stay: a deeper net begins with the same ones.
+ * @type {Map<string, {net: Net, saved: Saved[], signal: number[], likeness: number[]}>}
+ */
 const kept = new Map();
+let scaled = { key: "", weights: new Float64Array() };
+/** The weights with their deviation. @param {string} initialisation @param {number} width @param {number} seed */
+function weightsOf(initialisation, width, seed) {
+  const key = `${initialisation} ${width} ${seed}`;
+  if (scaled.key !== key) {
+    const { w } = numbersOf(width, seed);
+    const std = deviation(initialisation, width);
+    const weights = new Float64Array(w.length);
+    for (let i = 0; i < w.length; i++) weights[i] = w[i] * std;
+    scaled = { key, weights };
+  }
+  return scaled.weights;
+}
 
 /**
  * One curve: for each place between blocks 0 … `blocks` the size of the signal and of its gradient, and for each block
@@ -355,27 +371,30 @@ const kept = new Map();
  */
 function curve(state, kind) {
   const { blocks, branch, initialisation, normalisation, width, seed } = state;
-  const { x, r, w } = numbersOf(width, seed);
+  const { x, r } = numbersOf(width, seed);
   const gain = kind === "plain" ? 1 : gainOf(branch, blocks);
   const key = [kind, gain, initialisation, normalisation, width, seed].join();
+  const root = Math.sqrt(x.length);
   let entry = kept.get(key);
   if (!entry) {
-    const std = deviation(initialisation, width);
-    const net = { kind, norm: normalisation, width, batch: BATCH, gain, weights: w.map((v) => v * std) };
+    const weights = weightsOf(initialisation, width, seed);
+    const net = { kind, norm: normalisation, width, batch: BATCH, gain, weights };
     if (kept.size > 7) kept.clear();
-    kept.set(key, (entry = { net, saved: [] }));
+    kept.set(key, (entry = { net, saved: [], signal: [norm(x) / root], likeness: [likeness(x, width)] }));
   }
-  const saved = forward(entry.net, x, blocks, entry.saved).slice(0, blocks);
-  const back = backward(entry.net, saved, r, state.gradient === "weights");
-  const root = Math.sqrt(x.length);
-  const outs = [x, ...saved.map(({ out }) => out)];
+  const done = forward(entry.net, x, blocks, entry.saved);
+  for (let l = entry.signal.length; l <= blocks; l++) {
+    entry.signal.push(norm(done[l - 1].out) / root);
+    entry.likeness.push(likeness(done[l - 1].out, width));
+  }
+  const back = backward(entry.net, done.slice(0, blocks), r, state.gradient === "weights");
   return {
-    signal: outs.map((h) => norm(h) / root),
+    signal: entry.signal.slice(0, blocks + 1),
     gradient:
       state.gradient === "weights"
         ? back.weights.map(([a, b]) => Math.hypot(norm(a), norm(b)))
         : back.signals.map(norm),
-    likeness: outs.map((h) => likeness(h, width)),
+    likeness: entry.likeness.slice(0, blocks + 1),
   };
 }
 

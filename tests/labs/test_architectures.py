@@ -206,3 +206,26 @@ def test_the_experiments_say_what_the_networks_are(page):
 def network_note(family):
     """The note of a family, as the page prints it."""
     return json.loads((LIB / "networks.json").read_text())["families"][family][3]
+
+
+@pytest.mark.browser
+def test_the_arrow_keys_go_from_network_to_network(lab_page, page):
+    view = lab_page(labs.Architectures())
+    summary = view.locator(".lab-summary")
+    assert summary.inner_text().startswith("ResNet-50, 2015: 25,557,032 parameters")
+    order = list(dict.fromkeys(name for name, *_ in page["points"]))
+    view.get_by_role("application", name="Chart of the networks").focus()
+    for key, name in (("Home", order[0]), ("ArrowRight", order[1]), ("ArrowLeft", order[0]), ("End", order[-1])):
+        view.keyboard.press(key)
+        assert summary.inner_text().startswith(f"{network(name).title}, ")
+        assert view.get_by_label("Network", exact=True).first.input_value() == name
+    view.get_by_role("button", name="2014 VGG").click()
+    assert "138,357,544" in summary.inner_text()
+    view.get_by_label("Block", exact=True).select_option("5")
+    boxes = view.locator(".lab-diagram").inner_text()
+    assert "103 M parameters" in boxes
+    view.get_by_text("All networks as a table").click()
+    rows = view.get_by_role("group", name="All networks").locator("tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == len(NETWORKS)
+    assert rows.filter(has_text="LeNet-5").inner_text().split("\t")[2] == "60,000"

@@ -260,3 +260,27 @@ def test_the_pictures_are_fresh():
     data = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(data)
     assert (LIB / "augmentation.json").read_text() == data.packed(), "run: python kernelbook/labs/lib/augmentation.py"
+
+
+@pytest.mark.browser
+def test_the_keys_trace_pixel_after_pixel(lab_page):
+    lab = labs.Augmentation(picture="six", transform="rotation", amount=180, row=0, column=0)
+    page = lab_page(lab)
+    page.get_by_role("application", name="Picture after the transform").focus()
+    for key, row, column in (("ArrowDown", 1, 0), ("ArrowRight", 1, 1), ("ArrowUp", 0, 1), ("ArrowUp", 0, 1)):
+        page.keyboard.press(key)
+        value = int(lab.output()[row, column])
+        wanted = f"Pixel row {row}, column {column} is the input's row {15 - row}, column {15 - column}: {value}."
+        assert page.locator(".lab-summary").inner_text().endswith(wanted)
+    page.locator("select").nth(2).select_option("cutmix")
+    page.locator("select").nth(1).select_option("photograph")
+    mixed = labs.Augmentation(picture="photograph", transform="cutmix", amount=70)
+    assert f"Label for training: {mixed.labels()[0][1]:.2f} pavilion" in page.locator(".lab-aug-verdict").inner_text()
+    before = page.locator(".lab-aug-draws").inner_text()
+    page.get_by_role("button", name="Draw again").click()
+    assert page.locator(".lab-aug-draws").inner_text() != before
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_text("Which transform keeps which label").click()
+    cells = page.get_by_role("group", name="Which transform keeps which label").locator("tbody td")
+    cells.first.wait_for()
+    assert cells.count() == 12 * 5

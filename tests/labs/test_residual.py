@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from kernelbook import labs
 from kernelbook.labs import seeded
+from kernelbook.labs.plot import scientific
 
 HERE = Path(__file__).parent
 KINDS, NORMS, GAINS = ("plain", "post", "pre"), ("none", "batch", "layer"), (1.0, 0.25, 0.0)
@@ -208,3 +209,22 @@ def test_the_experiments_say_what_the_networks_do(report):
     assert round(plain_layer.likeness[-1], 3) == 0.998
     assert f"{other_layer.likeness[-1]:.2f}" == "0.60"
     assert min(plain_layer.gradient[0], other_layer.gradient[0]) > 0.1
+
+
+@pytest.mark.browser
+def test_the_page_prints_what_python_computes(lab_page):
+    lab = labs.Residual(blocks=8, normalisation="batch", layer=3)
+    page = lab_page(lab)
+    page.get_by_text("The curves as a table").click()
+    rows = page.get_by_role("group", name="The curves as a table").locator("tbody tr")
+    rows.first.wait_for()
+    plain, other = lab.curves("plain"), lab.curves("post")
+    for i, row in enumerate(rows.all()):
+        shown = row.locator("td").all_text_contents()
+        wanted = [curves[i] for pair in zip(plain, other, strict=True) for curves in pair]
+        assert shown == [scientific(value) for value in wanted]
+    assert rows.count() == 9
+    assert page.locator(".lab-summary").inner_text().startswith("After block 3 of 8 (6 weight layers)")
+    page.get_by_label("Look after block").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".lab-summary").inner_text().startswith("After block 4 of 8")

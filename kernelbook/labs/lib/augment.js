@@ -92,19 +92,29 @@ export function neighbours({ height, width, data }, row, column) {
 /** grid_sample(x, affine_grid(theta)), bilinear, align_corners=False. @param {Picture} x @param {Theta} t @param {Border} border */
 export function warp(x, t, border = "zeros") {
   const { height, width, data } = x;
-  return made(x, (i, j) => {
-    const place = source(t, height, width, i, j);
-    const [row, column] = [fold(place.row, height, border), fold(place.column, width, border)];
-    const [top, left] = [Math.floor(row), Math.floor(column)];
-    const [down, right] = [row - top, column - left];
-    let sum = 0;
-    for (let k = 0; k < 4; k++) {
-      const [r, c] = [top + (k >> 1), left + (k & 1)];
-      if (r >= 0 && c >= 0 && r < height && c < width)
-        sum += (k >> 1 ? down : 1 - down) * (k & 1 ? right : 1 - right) * data[r * width + c];
+  const out = new Float64Array(height * width);
+  const first = source(t, height, width, 0, 0);
+  // One pixel to the right or down moves the place that is read by these.
+  const [right, down] = [source(t, height, width, 0, 1), source(t, height, width, 1, 0)];
+  const [rowRight, columnRight] = [right.row - first.row, right.column - first.column];
+  const [rowDown, columnDown] = [down.row - first.row, down.column - first.column];
+  for (let i = 0; i < height; i++)
+    for (let j = 0; j < width; j++) {
+      const row = fold(first.row + j * rowRight + i * rowDown, height, border);
+      const column = fold(first.column + j * columnRight + i * columnDown, width, border);
+      const [top, left] = [Math.floor(row), Math.floor(column)];
+      if (top < -1 || left < -1 || top >= height || left >= width) continue;
+      const [below, after] = [row - top, column - left];
+      const at = top * width + left;
+      const [above, before] = [top >= 0, left >= 0];
+      let sum = 0;
+      if (above && before) sum += (1 - below) * (1 - after) * data[at];
+      if (above && left + 1 < width) sum += (1 - below) * after * data[at + 1];
+      if (top + 1 < height && before) sum += below * (1 - after) * data[at + width];
+      if (top + 1 < height && left + 1 < width) sum += below * after * data[at + width + 1];
+      out[i * width + j] = sum;
     }
-    return sum;
-  });
+  return { height, width, data: out };
 }
 
 /** A box of the picture, interpolated to the whole size: F.interpolate, bilinear. @param {Picture} x @param {Box} box */

@@ -25,7 +25,5 @@ export function bitmap(pixels, height, width) {
         Math.max(Math.round(pixels[row * width + column]), 0),
         255,
       );
-  let text = "";
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
-  return `data:image/bmp;base64,${btoa(text)}`;
+  return `data:image/bmp;base64,${btoa(String.fromCharCode(...bytes))}`;
 }
