@@ -383,7 +383,7 @@ export function render({ model, el }) {
     tries.row,
     html(
       "div",
-      { class: "lab-settings lab-first", role: "group", "aria-label": "Kind, channels and groups" },
+      { class: "lab-settings", role: "group", "aria-label": "Kind, channels and groups" },
       layer.field,
       cIn.field,
       cOut.field,

@@ -304,7 +304,7 @@ export function render({ model, el }) {
     tries.row,
     html(
       "div",
-      { class: "lab-settings lab-first", role: "group", "aria-label": "Picture and layers" },
+      { class: "lab-settings", role: "group", "aria-label": "Picture and layers" },
       size.field,
       channels.field,
       maps.field,

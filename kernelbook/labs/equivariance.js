@@ -360,7 +360,7 @@ export function render({ model, el }) {
   fill(
     el,
     tries.row,
-    html("div", { class: "lab-settings lab-first", role: "group", "aria-label": "Move and layer" }, imageChoice.field, down.field, right.field, kernel.field, border.field, stride.field),
+    html("div", { class: "lab-settings", role: "group", "aria-label": "Move and layer" }, imageChoice.field, down.field, right.field, kernel.field, border.field, stride.field),
     stage,
     words,
     html("div", { class: "lab-scroll lab-tall", tabindex: 0, role: "group", "aria-label": "Layers" }, table),

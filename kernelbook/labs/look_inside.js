@@ -8,7 +8,7 @@ import { oneOf, whole } from "./lib/checks.js";
 import { conv2d, conv2dInputGradient } from "./lib/conv.js";
 import { choice, fill, html, root, say, set, svg } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
-import { by, factor, number } from "./lib/format.js";
+import { by, factor, grouped, number } from "./lib/format.js";
 import { globalMean, linear, relu, reluGradient, softmax } from "./lib/layers.js";
 import { CELL, NumberMap, frame, greyLevel, legend, numbersTable } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
@@ -361,7 +361,7 @@ export function render({ model, el }) {
   const tested = html(
     "p",
     { class: "lab-note" },
-    `The network has ${[...network.convs.map(({ w, b }) => w.data.length + b.length), network.headWeight.data.length + 9].reduce((a, b) => a + b)} weights and names ${percent(network.accuracy)} of ${network.tested} test wafers rightly.`,
+    `The network has ${grouped([...network.convs.map(({ w, b }) => w.data.length + b.length), network.headWeight.data.length + 9].reduce((a, b) => a + b))} weights and names ${percent(network.accuracy)} of ${grouped(network.tested)} test wafers rightly.`,
   );
   const tables = html("div", { class: "lab-tables" });
   const details = html("details", { ontoggle: () => drawTables() }, html("summary", {}, "The numbers as tables"), tables);

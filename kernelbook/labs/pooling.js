@@ -377,7 +377,7 @@ export function render({ model, el }) {
   fill(
     el,
     tries.row,
-    html("div", { class: "lab-settings lab-first", role: "group", "aria-label": "Move" }, down.field, right.field, gradient.field),
+    html("div", { class: "lab-settings", role: "group", "aria-label": "Move" }, down.field, right.field, gradient.field),
     stage,
     words,
     working,

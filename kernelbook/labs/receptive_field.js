@@ -332,7 +332,7 @@ export function render({ model, el }) {
     tries.row,
     html(
       "div",
-      { class: "lab-settings lab-first lab-sight-controls", role: "group", "aria-label": "Network and unit" },
+      { class: "lab-settings lab-sight-controls", role: "group", "aria-label": "Network and unit" },
       network.field,
       field("Picture side", sizeInput),
       field("Unit row", rowInput),
