@@ -81,9 +81,10 @@ FAMILIES = {
         2015,
         "He et al. 2015, arXiv 1512.03385",
         "A shortcut round every block: the layers learn what to add to their input.",
-        "The answer to degradation, the higher training error of deeper plain networks, and not to vanishing "
-        "gradients, which initialisation and batch norm had dealt with (He et al. 2015). Their 3.57 % is an "
-        "average of six networks.",
+        "The answer to degradation, and not to vanishing gradients, which initialisation and batch norm had "
+        "dealt with: the plain network of 34 layers converges too, only to 28.54 % error against 25.03. Depth"
+        " can still hurt: on CIFAR-10 1,202 layers had 7.93 % error, 110 layers 6.43. The top-5 error of 3.57"
+        " % is an average of six networks (He et al. 2015).",
     ),
     "mobilenet": (
         2017,
@@ -97,7 +98,8 @@ FAMILIES = {
         "Tan and Le 2019, arXiv 1905.11946",
         "Width, depth and resolution scaled up together from one searched network.",
         "B7 is 8.4 times smaller than GPipe, an image network of 557 million parameters; GPT has nothing to "
-        "do with it. Its pictures have 600 pixels a side, so its multiply-adds are not those of 224 pixels.",
+        "do with it. Its pictures have 600 pixels a side, so its multiply-adds are not those of 224 pixels. "
+        "The most accurate of its year; later networks have passed it.",
     ),
     "vit": (
         2020,
