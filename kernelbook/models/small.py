@@ -29,6 +29,10 @@ def network(*body: nn.Module, width: int = 8, classes: int = 9) -> nn.Sequential
     return model.double()
 
 
+TRAINING, TEST = 400, 450
+"""Maps that `compare` trains a network on, unless told otherwise, and that it tests all of them on."""
+
+
 def wafers(number: int, seed: int) -> training.Data:
     """Maps (number, 1, 16, 16) in float64 and labels (number,), as `data.wafers` draws them."""
     images, labels = data.wafers(number, size=16, seed=seed)
@@ -48,16 +52,16 @@ def compare(
     designs: Mapping[str, Callable[[], nn.Module]],
     seeds: Sequence[int] = range(5),
     *,
-    number: int = 400,
+    number: int = TRAINING,
     epochs: int = 4,
     learning_rate: float = 0.015,
 ) -> dict[str, Runs]:
     """Train every design under every seed, and count errors. Within a seed all designs see the same maps in one order.
 
     designs: for each name a function that builds the network. number: training maps of a run, drawn by its seed.
-    The recipe is `training.fit` with batches of 16; the test maps, 450, are the same for all.
+    The recipe is `training.fit` with batches of 16; the TEST test maps are the same for all.
     """
-    unseen = wafers(450, seed=1000)
+    unseen = wafers(TEST, seed=1000)
     found: dict[str, list[tuple[float, float, nn.Module]]] = {name: [] for name in designs}
     for seed in seeds:
         train = wafers(number, seed)

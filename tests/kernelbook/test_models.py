@@ -144,7 +144,10 @@ def test_stochastic_depth_and_dropout_are_torchvisions():
         assert drops[0] == drops[1]
 
 
-@pytest.mark.parametrize("name", models.BUILDERS)
+LARGER = {f"efficientnet_b{i}" for i in range(1, 8)} | {"resnet101", "resnet152", "convnext_small", "convnext_base"}
+
+
+@pytest.mark.parametrize("name", [name for name in models.BUILDERS if name not in LARGER])  # made as their sisters are
 def test_classes_can_be_chosen_and_rows_add_up(name):
     options = {} if name == "lenet5" else {"classes": 9}
     with torch.device("meta"):
