@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-NAMES = ("wafer_cnn", "wafer_vit", "texture_cnn")
+NAMES = ("wafer_cnn", "wafer_vit", "texture_cnn", "other_wafer_cnn")
 _HERE = Path(__file__).parent
 
 

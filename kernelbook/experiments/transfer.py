@@ -1,8 +1,9 @@
 """What to freeze for how much data: `python -m kernelbook.experiments.transfer` measures it and writes transfer.json.
 
 The network is :class:`kernelbook.checkpoints.texture_cnn.StagedCNN`. The target is the nine classes of wafers with 5 to
-100 labels a class. Five ways to learn it, each for five seeds, which draw the training wafers, the new weights and the
-order of the batches; all are measured on the same test wafers:
+100 labels a class. The sources are a far task, textured shapes, and a near one, wafers of another product. There are
+five ways to learn, each for five seeds, which draw the training wafers, the new weights and the order of the batches;
+all are measured on the same test wafers:
 
     scratch   nothing is carried over, everything is trained
     frozen    the four stages are carried over and kept, only the new head is trained
@@ -10,13 +11,14 @@ order of the batches; all are measured on the same test wafers:
     all       everything is carried over and trained at one rate
     rates     the same with smaller rates for earlier stages: each stage a third of the next one's
 
-Frozen stages run in evaluation mode, or their batch normalisation would go on learning. Each way gets the learning rate
+Frozen stages run in evaluation mode, or their batch normalisation would go on learning. Each way gets the rate
 of CANDIDATES that is best for it at 20 labels a class, with a seed and test wafers that are not measured afterwards.
 All take the same number of steps.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +35,7 @@ from kernelbook.training import predict, tensors
 
 LABELS = (5, 10, 20, 50, 100)  # a class
 WAYS = ("scratch", "frozen", "last", "all", "rates")
+SOURCES = ("texture_cnn", "other_wafer_cnn")
 SEEDS = (0, 1, 2, 3, 4)
 CANDIDATES = (2e-3, 5e-3, 1e-2, 2e-2)  # learning rates of the head, at the start
 STEPS, BATCH = 200, 32
@@ -48,10 +51,10 @@ def target(labels: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return tensors(np.concatenate(drawn), np.repeat(np.arange(len(CLASSES)), labels))
 
 
-def network(way: str, source: str | None = "texture_cnn") -> tuple[StagedCNN, list[nn.Module]]:
+def network(way: str, source: str) -> tuple[StagedCNN, list[nn.Module]]:
     """The network as `way` starts, torch's own random weights for what is new, and the modules that it trains."""
     model = StagedCNN(len(CLASSES))
-    if way != "scratch" and source is not None:
+    if way != "scratch":
         trained = checkpoints.load(source)
         assert isinstance(trained, StagedCNN)
         model.stages.load_state_dict(trained.stages.state_dict())
@@ -67,12 +70,12 @@ def groups(way: str, trained: Sequence[nn.Module], rate: float) -> list[dict]:
     ]
 
 
-def run(way: str, labels: int, seed: int, rate: float, test: tuple[torch.Tensor, torch.Tensor]) -> float:
+def run(source: str, way: str, labels: int, seed: int, rate: float, test: tuple[torch.Tensor, torch.Tensor]) -> float:
     """Fraction of the test wafers that the network names rightly after learning from `labels` a class in this way."""
     x, y = target(labels, seed)
     torch.manual_seed(seed)
     shuffle = torch.Generator().manual_seed(seed)
-    model, trained = network(way)
+    model, trained = network(way, source)
     kept, rest = nn.Sequential(*model.stages[: FROZEN[way]]).eval(), nn.Sequential(*trained[:-1])
     with torch.no_grad():
         x = kept(x)  # what does not change is computed once
@@ -97,40 +100,47 @@ def unseen(seed: int = TEST_SEED) -> tuple[torch.Tensor, torch.Tensor]:
     return tensors(*wafers(TEST, 32, seed))
 
 
-def best_rates() -> dict[str, float]:
-    """For each way the candidate that does best with the seed and the wafers set apart for this choice."""
+def best_rate(source: str, way: str) -> float:
+    """The candidate that does best with the seed and the wafers that are set apart for this choice."""
     other = unseen(TEST_SEED + 1)
-    chosen = {}
-    for way in WAYS:
-        found = {rate: run(way, CHOICE_LABELS, CHOICE_SEED, rate, other) for rate in CANDIDATES}
-        chosen[way] = max(found, key=lambda rate: found[rate])
-        print(f"{way:8}", {rate: round(accuracy, 3) for rate, accuracy in found.items()}, flush=True)
-    return chosen
+    found = {rate: run(source, way, CHOICE_LABELS, CHOICE_SEED, rate, other) for rate in CANDIDATES}
+    return max(found, key=lambda rate: found[rate])
 
 
-def measure() -> None:
-    """Every way, amount and seed; writes RESULTS. Accuracies are fractions; deviations are over seeds, with n - 1."""
-    torch.set_num_threads(1)
-    test, rates, results = unseen(), best_rates(), []
-    for way in WAYS:
-        for labels in LABELS:
-            found = [round(run(way, labels, seed, rates[way], test), 4) for seed in SEEDS]
-            mean, deviation = float(np.mean(found)), float(np.std(found, ddof=1))
-            print(f"{way:8} {labels:4} labels a class: {100 * mean:5.1f} ± {100 * deviation:.1f} %", flush=True)
-            spread = {"mean": round(mean, 4), "deviation": round(deviation, 4)}
-            results.append({"way": way, "labels": labels, **spread, "accuracies": found})
-    trainable = {way: sum(p.numel() for m in network(way)[1] for p in m.parameters()) for way in WAYS}
+def measure(source: str, way: str) -> None:
+    """One way from one source, for every amount and seed; writes it into RESULTS beside what is there.
+
+    Accuracies are fractions; deviations are over seeds, with n - 1. Training from scratch has the source "none".
+    """
+    test, rate, found = unseen(), best_rate(source, way), []
+    for labels in LABELS:
+        accuracies = [round(run(source, way, labels, seed, rate, test), 4) for seed in SEEDS]
+        mean, deviation = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
+        print(f"{source:15} {way:8} {labels:4} labels a class: {100 * mean:5.1f} ± {100 * deviation:.1f} %", flush=True)
+        case = {"source": source, "way": way, "rate": rate, "labels": labels}
+        found.append({**case, "mean": round(mean, 4), "deviation": round(deviation, 4), "accuracies": accuracies})
+    old = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    write([r for r in old if (r["source"], r["way"]) != (source, way)] + found)
+
+
+def write(results: list[dict]) -> None:
+    """Write these results into RESULTS, with what they were made by."""
+    order = ("none", *SOURCES)
     written = {
-        "source": {"task": "textures", "test_accuracy": checkpoints.record("texture_cnn")["test_accuracy"]},
+        "sources": {source: checkpoints.record(source)["test_accuracy"] for source in SOURCES},
         "steps": STEPS,
         "batch": BATCH,
         "test_wafers": TEST,
-        "rates": rates,
-        "trainable": trainable,
-        "results": results,
+        "trainable": {way: sum(p.numel() for m in network(way, SOURCES[0])[1] for p in m.parameters()) for way in WAYS},
+        "results": sorted(results, key=lambda r: (order.index(r["source"]), WAYS.index(r["way"]), r["labels"])),
     }
     RESULTS.write_text(json.dumps(written, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    measure()
+    parser = argparse.ArgumentParser(description="What to freeze for how much data: about six minutes of one core.")
+    parser.add_argument("sources", nargs="*", default=["none", *SOURCES], help="none, texture_cnn, other_wafer_cnn")
+    torch.set_num_threads(1)
+    for asked in parser.parse_args().sources:
+        for kind in WAYS[:1] if asked == "none" else WAYS[1:]:
+            measure(asked, kind)

@@ -16,6 +16,7 @@ from kernelbook.labs.patch_tokens import PatchTokens
 from kernelbook.labs.pooling import Pooling
 from kernelbook.labs.receptive_field import ReceptiveField
 from kernelbook.labs.residual import Residual
+from kernelbook.labs.transfer_plan import TransferPlan
 
 __all__ = [
     "Architectures",
@@ -31,4 +32,5 @@ __all__ = [
     "Pooling",
     "ReceptiveField",
     "Residual",
+    "TransferPlan",
 ]

@@ -416,7 +416,7 @@ export function render({ model, el }) {
     html(
       "div",
       { class: "lab-attention" },
-      html("p", {}, html("b", {}, "A small one at work."), ` A transformer of ${grouped(network.weights)} weights, trained on wafers (${percent(network.accuracy)} of ${grouped(network.tested)} test wafers right), reads 64 patches of 4 × 4 dies. Its class token gathers what the answer is made from: here is how each head shares out its attention, in percent. The darkest orange is what the head looks at most.`),
+      html("p", {}, html("b", {}, "A small one at work."), ` A transformer of ${grouped(network.weights)} weights, trained on wafers (${percent(network.accuracy)} of ${grouped(network.tested)} test wafers right), reads 64 patches of 4 × 4 dies. Its class token gathers what the answer is made from: here is how each head shares out its attention, in percent. The strongest orange is what the head looks at most.`),
       html("div", { class: "lab-attention-controls" }, wafer.field, example.field, layer.field),
       html(
         "div",
