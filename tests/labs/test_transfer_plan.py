@@ -162,6 +162,6 @@ def test_the_plan_on_the_page_follows_the_controls(lab_page):
     assert slider.is_disabled()
     mean = 100 * accuracies("textures", "scratch", 20).mean()
     assert f"{int(mean + 0.5)} ± " in words.inner_text()
-    page.get_by_label("Labels a class").select_option("5")
+    page.get_by_label("Labels a class", exact=True).select_option("5")
     mean = 100 * accuracies("textures", "scratch", 5).mean()
     assert f"{int(mean + 0.5)} ± " in words.inner_text()
