@@ -140,7 +140,12 @@ def write(results: list[dict]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="What to freeze for how much data: about six minutes of one core.")
     parser.add_argument("sources", nargs="*", default=["none", *SOURCES], help="none, texture_cnn, other_wafer_cnn")
+    parser.add_argument(
+        "--ways", nargs="*", default=WAYS, help="only these; the near source has frozen and last so far"
+    )
     torch.set_num_threads(1)
-    for asked in parser.parse_args().sources:
+    options = parser.parse_args()
+    for asked in options.sources:
         for kind in WAYS[:1] if asked == "none" else WAYS[1:]:
-            measure(asked, kind)
+            if kind in options.ways:
+                measure(asked, kind)

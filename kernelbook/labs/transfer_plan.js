@@ -76,13 +76,13 @@ export const EXPERIMENTS = [
   },
   {
     title: "When does the source stop mattering?",
-    text: "The near source again, everything trained, a hundred labels a class. How much of its lead is left? Walk back through 50, 20, 10 and 5 labels.",
-    state: { network: "book", trained: 4, source: "wafers", labels: 100 },
+    text: "The near source again, the last stage trained, a hundred labels a class. How much of its lead is left? Walk back through 50, 20, 10 and 5 labels.",
+    state: { network: "book", trained: 1, source: "wafers", labels: 100 },
   },
   {
     title: "A smaller rate for earlier stages",
-    text: "Each stage learns at a third of the next one's rate, so that what is general changes least. Does that beat one rate for all here? Look at the error bars before you answer.",
-    state: { network: "book", trained: 4, rates: "stage", source: "wafers", labels: 20 },
+    text: "Each stage learns at a third of the next one's rate, so that what is general changes least. Does that beat one rate for all, from the far source? Look at the error bars before you answer.",
+    state: { network: "book", trained: 4, rates: "stage", labels: 20 },
   },
 ];
 
