@@ -57,3 +57,9 @@ def test_hub_knows_the_autograder_only_by_its_command_line_and_configuration():
 )
 def test_the_fixed_names_stand_at_the_top_level(name):
     assert (ROOT / name).exists()
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest takes the second for the first, and then neither is run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -1,7 +1,7 @@
 """The book's one Sphinx extension: pages that are complete, small and alive without a network.
 
-It loads `labs.js` only where a lab is, ships the part of MathJax that is used, and cuts the theme's icons from 1.5 MB
-of script and fonts to the few that occur. It must never add a request to another host.
+It loads a lab's script only where that lab is, ships the part of MathJax that is used, and cuts the theme's icons from
+1.5 MB of script and fonts to the few that occur. It must never add a request to another host.
 """
 
 import io
@@ -15,7 +15,8 @@ from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-LAB = re.compile(r"""<figure[^>]*\bdata-lab=""")
+LAB = re.compile(r"""<figure[^>]*\bdata-lab="([\w-]+)\"""")
+LABS_APART = 4  # a page with more different labs loads the one script that has them all
 
 # What pages need of the `mathjax` package: TeX in, CHTML out. Its speech engine (`sre`) alone would be 4 MB more.
 MATHJAX = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2", "a11y/assistive-mml.js")
@@ -63,11 +64,19 @@ SEARCH_FROM_FILE = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHO
 
 
 def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load the labs' script on pages that hold a lab, and only there."""
-    if LAB.search(context.get("body", "")):
-        app.add_js_file("labs.js", loading_method="defer")
+    """Load the scripts of the labs that a page holds, and nothing on a page without."""
+    for script in lab_scripts(set(LAB.findall(context.get("body", ""))), Path(app.srcdir) / "kernelbook/labs/dist"):
+        app.add_js_file(script, loading_method="defer")
     if pagename == "search":
         app.add_js_file(None, body=SEARCH_FROM_FILE)
+
+
+def lab_scripts(names: set[str], dist: Path) -> list[str]:
+    """The scripts in `dist` that bring the labs with these names to life."""
+    apart = [f"lab-{name}.js" for name in sorted(names)]
+    if len(apart) <= LABS_APART and all((dist / script).exists() for script in apart):
+        return apart
+    return ["labs.js"]
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:

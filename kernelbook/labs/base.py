@@ -52,7 +52,7 @@ class Lab(anywidget.AnyWidget):
     """Base of the labs. A subclass ``SomeName`` lives in ``some_name.py`` with its front end in ``some_name.js``.
 
     Its traits tagged ``sync=True`` are its state. Displayed, it is a live widget in Jupyter and an HTML figure with the
-    same state on a published page, where ``dist/labs.js`` brings it to life without a kernel.
+    same state on a published page, where a script of ``dist/`` brings it to life without a kernel.
 
     Args:
         caption: Text under the lab instead of its usual caption.

@@ -1,7 +1,8 @@
 /**
  * Bundles the labs: `node kernelbook/labs/build.mjs`, or `make labs`.
  *
- * dist/labs.js    one classic script for the published page (import() of a file: address is blocked by browsers)
+ * dist/labs.js    all labs in one classic script for the published page (browsers block import() of a file: address)
+ * dist/lab-<lab>.js   one lab in a classic script, for the many pages that show only one or two
  * dist/<lab>.mjs  one module a lab for Jupyter, anywidget's `_esm`
  * dist/labs.css   the style sheet for Jupyter, anywidget's `_css`; labs.js carries the same
  *
@@ -23,7 +24,8 @@ const list = (folder, pattern) =>
     .sort();
 const labs = list(".", /^[a-z_]+\.js$/).map((file) => file.replace(/\.js$/, ""));
 const sources = [...list(".", /\.(js|mjs|css)$/), ...list("lib", /\.(js|json)$/).map((name) => join("lib", name))];
-const outputs = ["labs.js", "labs.css", ...labs.map((lab) => `${lab}.mjs`)];
+const named = labs.map((lab) => ({ lab, name: lab.replaceAll("_", "-") }));
+const outputs = ["labs.js", "labs.css", ...named.flatMap(({ lab, name }) => [`${lab}.mjs`, `lab-${name}.js`])];
 
 const hash = createHash("sha256");
 for (const source of sources)
@@ -39,16 +41,28 @@ if (!fresh) {
   const esbuild = await import("esbuild");
   mkdirSync(dist, { recursive: true });
   const made = mkdtempSync(join(dist, "."));
-  const styles = ["labs.css", ...labs.map((lab) => `${lab}.css`).filter((name) => existsSync(join(here, name)))];
-  const style = styles.map((name) => readFileSync(join(here, name), "utf8")).join("\n");
-  const css = (await esbuild.transform(style, { loader: "css", minify: true })).code.trim();
-  writeFileSync(join(made, "labs.css"), css);
+  /** @param {string} file its minified text, "" if there is none */
+  const styleOf = async (file) => {
+    const path = join(here, file);
+    if (!existsSync(path)) return "";
+    return (await esbuild.transform(readFileSync(path, "utf8"), { loader: "css", minify: true })).code.trim();
+  };
+  const base = await styleOf("labs.css");
+  const styles = Object.fromEntries(
+    await Promise.all(named.map(async ({ lab, name }) => /** @type {const} */ ([name, await styleOf(`${lab}.css`)]))),
+  );
+  writeFileSync(join(made, "labs.css"), [base, ...Object.values(styles)].join(""));
 
-  const page = [
-    `import { mountWhenReady } from "./lib/host.js";`,
-    ...labs.map((lab) => `import ${lab} from "./${lab}.js";`),
-    `mountWhenReady({ ${labs.map((lab) => `"${lab.replaceAll("_", "-")}": ${lab}`).join(", ")} }, ${JSON.stringify(css)});`,
-  ].join("\n");
+  /** @param {{lab: string, name: string}[]} shown */
+  const page = (shown) =>
+    [
+      `import { mountWhenReady } from "./lib/host.js";`,
+      ...shown.map(({ lab }) => `import ${lab} from "./${lab}.js";`),
+      `mountWhenReady({ ${shown.map(({ lab, name }) => `"${name}": ${lab}`).join(", ")} }, ${JSON.stringify({
+        labs: base,
+        ...Object.fromEntries(shown.map(({ name }) => [name, styles[name]])),
+      })});`,
+    ].join("\n");
   /** @type {import("esbuild").BuildOptions} */
   const common = {
     bundle: true,
@@ -58,13 +72,17 @@ if (!fresh) {
     legalComments: "none",
     logLevel: "warning",
   };
-  await Promise.all([
+  /** @param {string} file @param {{lab: string, name: string}[]} shown */
+  const classic = (file, shown) =>
     esbuild.build({
       ...common,
-      stdin: { contents: page, resolveDir: here },
-      outfile: join(made, "labs.js"),
+      stdin: { contents: page(shown), resolveDir: here },
+      outfile: join(made, file),
       format: "iife",
-    }),
+    });
+  await Promise.all([
+    classic("labs.js", named),
+    ...named.map((one) => classic(`lab-${one.name}.js`, [one])),
     esbuild.build({
       ...common,
       entryPoints: labs.map((lab) => join(here, `${lab}.js`)),

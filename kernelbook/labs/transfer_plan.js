@@ -304,7 +304,7 @@ export function render({ model, el }) {
           html(
             "td",
             { class: "lab-parttrack", "aria-hidden": "true" },
-            html("span", { class: "lab-partbar", style: `width:${((100 * parameters) / most).toFixed(2)}%` }),
+            html("span", { class: "lab-planbar", style: `width:${((100 * parameters) / most).toFixed(2)}%` }),
           ),
           html("td", {}, grouped(parameters)),
           html(
@@ -359,7 +359,7 @@ export function render({ model, el }) {
         const line = found.map(({ mean }, j) => `${j ? "L" : "M"}${x(LABELS[j]).toFixed(1)} ${plot.y(mean).toFixed(1)}`).join("");
         const chosen = name === way ? " lab-chosen" : "";
         return [
-          svg("path", { class: `lab-curve lab-way-${name}${chosen}`, d: line }),
+          svg("path", { class: `lab-planline lab-way-${name}${chosen}`, d: line }),
           svg("path", { class: `lab-errors lab-way-${name}${chosen}`, d: bars }),
         ];
       }),

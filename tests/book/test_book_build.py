@@ -8,7 +8,7 @@ from small_books import make_small_book, run_tool
 
 from book.tools.build import Weight, fingerprint, report, stale, weigh
 from book.tools.chapters import BookError, page_source
-from book.tools.offline_pages import GLUED, LAB
+from book.tools.offline_pages import GLUED, LAB, LABS_APART, lab_scripts
 
 pytestmark = pytest.mark.xdist_group("book-build")
 
@@ -134,10 +134,20 @@ def test_a_page_weighs_what_its_reader_transfers(built):
 
 
 def test_the_labs_script_is_wanted_by_labs_alone():
-    assert LAB.search('<figure id="x" class="lab" data-lab="convolution">')
+    assert LAB.findall('<figure id="x" class="lab" data-lab="convolution">') == ["convolution"]
     assert not LAB.search("<p>write <code>&lt;figure data-lab=</code></p>")
 
 
 def test_punctuation_stays_with_its_formula():
     formula = '<span class="math notranslate nohighlight">\\(K\\)</span>'
     assert GLUED.sub(r"[\1\2]", f"{formula}, and {formula} is") == f"[{formula},] and {formula} is"
+
+
+def test_a_page_with_few_labs_loads_theirs_and_one_with_many_loads_the_script_of_all(tmp_path):
+    for number in range(9):
+        (tmp_path / f"lab-{number}.js").touch()
+    assert lab_scripts({"1", "0"}, tmp_path) == ["lab-0.js", "lab-1.js"]
+    assert lab_scripts(set(map(str, range(LABS_APART))), tmp_path) == [f"lab-{n}.js" for n in range(LABS_APART)]
+    assert lab_scripts(set(map(str, range(LABS_APART + 1))), tmp_path) == ["labs.js"]
+    assert lab_scripts({"0", "unknown"}, tmp_path) == ["labs.js"]
+    assert lab_scripts(set(), tmp_path) == []

@@ -14,10 +14,11 @@ def lab_page(offline_page, tmp_path):
     """Opens a page of labs over file: and, at the end, wants no request to another host and no error on the console."""
     page, witness = offline_page
 
-    def show(*shown, theme="light", width=1300, fragment="", body="", script=True):
+    def show(*shown, theme="light", width=1300, fragment="", body="", script=True, apart=False):
         paper, ink, muted = THEMES[theme]
         figures = "\n".join(lab._repr_mimebundle_()[0]["text/html"] for lab in shown)
-        loader = f'<script src="{(DIST / "labs.js").as_uri()}"></script>' if script else ""
+        files = [f"lab-{name}.js" for name in dict.fromkeys(lab.lab_name for lab in shown)] if apart else ["labs.js"]
+        loader = "".join(f'<script src="{(DIST / file).as_uri()}"></script>' for file in files) if script else ""
         path = tmp_path / "page.html"
         path.write_text(
             f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">'

@@ -25,8 +25,9 @@ def build():
     subprocess.run(["node", LABS / "build.mjs"], check=True, timeout=60)
 
 
-def test_labs_js_is_one_classic_script_without_globals_or_addresses(tmp_path):
-    script = (DIST / "labs.js").read_text()
+@pytest.mark.parametrize("file", sorted(DIST.glob("*.js")), ids=lambda path: path.stem)
+def test_a_pages_script_is_classic_without_globals_or_addresses(tmp_path, file):
+    script = file.read_text()
     assert not re.search(r"\b(?:import|export)\b\s*[\w{*(\"']", script)
     # A module would be refused over file:; a classic script parses outside one.
     (tmp_path / "labs.cjs").write_text(f"new Function({json.dumps(script)})")
@@ -40,6 +41,11 @@ def test_the_bundle_is_light():
     weights = [path.read_bytes() for path in (LABS / "lib").glob("*weights*.json")]
     script = len(gzip.compress((DIST / "labs.js").read_bytes(), 9))
     assert script - sum(len(gzip.compress(data, 9)) for data in weights) < 120_000
+
+
+@pytest.mark.parametrize("script", sorted(DIST.glob("lab-*.js")), ids=lambda path: path.stem)
+def test_a_page_with_one_lab_loads_little(script):
+    assert len(gzip.compress(script.read_bytes(), 9)) < 32_000
 
 
 @pytest.mark.parametrize("module", sorted(DIST.glob("*.mjs")), ids=lambda path: path.stem)

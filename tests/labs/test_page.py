@@ -208,3 +208,28 @@ def test_the_paper_page_gets_the_still_picture(lab_page):
     page.emulate_media(media="print")
     assert page.locator(".lab-still").is_visible()
     assert page.locator(".lab-app").is_hidden()
+
+
+def test_labs_of_two_scripts_share_a_page(lab_page):
+    """A chapter loads a script for each of its labs: one style sheet for all, one address, no id twice."""
+    shown = labs.Convolution(), labs.OutputSize(), labs.Convolution(image="ramp")
+    page = lab_page(*shown, apart=True, fragment="#lab-convolution-2=stride:2")
+    assert page.locator(".lab-app").count() == 3
+    assert page.locator("style[data-labs='labs']").count() == 1
+    np.testing.assert_array_equal(shown_output(page, 1), labs.Convolution(image="ramp", stride=2).output())
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+    page.locator(".lab-output-size input[type=range]").first.press("ArrowRight")
+    page.wait_for_function("location.hash.includes('lab-output-size-1=')")
+    by_label(page, "Dilation D").fill("2")
+    page.wait_for_function("location.hash.includes('lab-convolution-1=dilation:2')")
+    hash_of_all = page.evaluate("location.hash")
+    assert "lab-convolution-2=stride:2" in hash_of_all
+    assert "lab-output-size-1=" in hash_of_all
+
+    page = lab_page(*shown, apart=True, fragment=hash_of_all)
+    np.testing.assert_array_equal(shown_output(page, 0), labs.Convolution(dilation=2).output())
+    page.get_by_role("button", name="Reset").nth(1).click()
+    page.wait_for_function("!location.hash.includes('output-size')")
+    assert "lab-convolution-1=dilation:2" in page.evaluate("location.hash")

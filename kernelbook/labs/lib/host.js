@@ -58,17 +58,19 @@ class PageModel {
   }
 }
 
-/** @param {string} css */
-function addStyle(css) {
-  document.head.append(html("style", { "data-labs": true }, css));
+/** What all labs share comes first and once, whichever script brings it. @param {Record<string, string>} styles */
+function addStyles(styles) {
+  for (const [name, css] of Object.entries(styles))
+    if (css && !document.head.querySelector(`style[data-labs="${name}"]`))
+      document.head.append(html("style", { "data-labs": name }, css));
 }
 
 /**
- * Mount every lab of the page.
+ * Mount every lab of the page that is one of these. Several scripts, each with labs of its own, may do so on one page.
  * @param {Record<string, Lab>} labs by `data-lab` name
- * @param {string} css
+ * @param {Record<string, string>} styles "labs" for all of them, then one for each lab by its name
  */
-export function mount(labs, css) {
+export function mount(labs, styles) {
   /** @type {Map<string, {model: PageModel, lab: Lab, figure: HTMLElement}>} */
   const mounted = new Map();
   /** @type {Map<string, number>} */
@@ -111,7 +113,7 @@ export function mount(labs, css) {
     const name = figure.dataset.lab ?? "";
     const lab = Object.hasOwn(labs, name) ? labs[name] : null;
     if (!lab || figure.querySelector(".lab-app")) continue;
-    if (!styled) addStyle(css);
+    if (!styled) addStyles(styles);
     styled = true;
     const number = (count.get(name) ?? 0) + 1;
     count.set(name, number);
@@ -147,8 +149,8 @@ export function mount(labs, css) {
   });
 }
 
-/** @param {Record<string, Lab>} labs @param {string} css */
-export function mountWhenReady(labs, css) {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => mount(labs, css));
-  else mount(labs, css);
+/** @param {Record<string, Lab>} labs @param {Record<string, string>} styles */
+export function mountWhenReady(labs, styles) {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => mount(labs, styles));
+  else mount(labs, styles);
 }
