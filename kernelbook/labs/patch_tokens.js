@@ -181,11 +181,12 @@ export function look({ w }, failed) {
     );
     attention.push(found.attention);
     x = add(x, found.output);
+    // Behind the last attention the tokens do not meet again, and only the class token is read.
+    if (layer === DEPTH - 1) x = { data: x.data.subarray(0, width), shape: [1, width] };
     const hidden = linear(layerNorm(x, of("ln_2.weight"), of("ln_2.bias"), 1e-6), of("mlp.0.weight"), of("mlp.0.bias"));
     x = add(x, linear(gelu(hidden), of("mlp.3.weight"), of("mlp.3.bias")));
   }
-  const first = { data: x.data.subarray(0, width), shape: [1, width] };
-  const normed = layerNorm(first, w["encoder.ln.weight"], w["encoder.ln.bias"], 1e-6);
+  const normed = layerNorm(x, w["encoder.ln.weight"], w["encoder.ln.bias"], 1e-6);
   const scores = linear(normed, w["heads.head.weight"], w["heads.head.bias"]);
   return { attention, scores: scores.data, shares: softmax(scores).data };
 }

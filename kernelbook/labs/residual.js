@@ -108,53 +108,112 @@ export const EXPERIMENTS = [
  * @property {Float64Array} weights Two (n, n) matrices a block, (out, in), block by block.
  */
 
-/** h Wᵀ, in four sums at a time: one long one would make the processor wait. @param {Float64Array} h (B, n) @param {Float64Array} w (n, n) @param {number} n */
+/**
+ * h Wᵀ. Four examples and two units at a time: eight sums that do not wait for each other, from six numbers read.
+ * @param {Float64Array} h (B, n) @param {Float64Array} w (n, n) @param {number} n
+ */
 function linear(h, w, n) {
   const out = new Float64Array(h.length);
-  const even = n - (n % 4);
-  for (let row = 0; row < h.length; row += n)
-    for (let o = 0, at = 0; o < n; o++) {
-      let a = 0;
-      let b = 0;
-      let c = 0;
-      let d = 0;
-      let i = row;
-      for (const end = row + even; i < end; i += 4, at += 4) {
-        a += h[i] * w[at];
-        b += h[i + 1] * w[at + 1];
-        c += h[i + 2] * w[at + 2];
-        d += h[i + 3] * w[at + 3];
+  const rows = h.length - (h.length % (4 * n));
+  const columns = n - (n % 2);
+  for (let row = 0; row < rows; row += 4 * n)
+    for (let o = 0; o < columns; o += 2) {
+      let a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0; // prettier-ignore
+      for (let i = row, at = o * n, end = row + n; i < end; i++, at++) {
+        const u = w[at];
+        const v = w[at + n];
+        const x0 = h[i];
+        const x1 = h[i + n];
+        const x2 = h[i + 2 * n];
+        const x3 = h[i + 3 * n];
+        a0 += x0 * u;
+        b0 += x0 * v;
+        a1 += x1 * u;
+        b1 += x1 * v;
+        a2 += x2 * u;
+        b2 += x2 * v;
+        a3 += x3 * u;
+        b3 += x3 * v;
       }
-      for (const end = row + n; i < end; i++) a += h[i] * w[at++];
-      out[row + o] = a + b + (c + d);
+      const to = row + o;
+      out[to] = a0;
+      out[to + 1] = b0;
+      out[to + n] = a1;
+      out[to + n + 1] = b1;
+      out[to + 2 * n] = a2;
+      out[to + 2 * n + 1] = b2;
+      out[to + 3 * n] = a3;
+      out[to + 3 * n + 1] = b3;
+    }
+  // What is left of the examples and of the units.
+  for (let row = 0; row < h.length; row += n)
+    for (let o = row < rows ? columns : 0; o < n; o++) {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += h[row + i] * w[o * n + i];
+      out[row + o] = sum;
     }
   return out;
+}
+
+/**
+ * Add the sum of some rows of a matrix, each times a factor, four at a time; rows whose factor is 0, half of them
+ * behind a ReLU, are left out.
+ * @param {Float64Array} out @param {number} to place of the row that is added to
+ * @param {Float64Array} factors @param {number} from place of the first factor @param {number} step to the next one
+ * @param {Float64Array} rows (count, n) @param {number} count @param {number} n
+ */
+function addRows(out, to, factors, from, step, rows, count, n) {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let waiting = 0;
+  for (let k = 0; k < count; k++) {
+    if (factors[from + k * step] === 0) continue;
+    waiting++;
+    if (waiting === 1) a = k;
+    else if (waiting === 2) b = k;
+    else if (waiting === 3) c = k;
+    else {
+      const p = factors[from + a * step];
+      const q = factors[from + b * step];
+      const r = factors[from + c * step];
+      const s = factors[from + k * step];
+      let ia = a * n;
+      let ib = b * n;
+      let ic = c * n;
+      let ik = k * n;
+      for (let i = to, end = to + n; i < end; i++)
+        out[i] += p * rows[ia++] + q * rows[ib++] + (r * rows[ic++] + s * rows[ik++]);
+      waiting = 0;
+    }
+  }
+  for (; waiting > 0; waiting--) {
+    const k = waiting === 3 ? c : waiting === 2 ? b : a;
+    const p = factors[from + k * step];
+    for (let i = 0; i < n; i++) out[to + i] += p * rows[k * n + i];
+  }
 }
 
 /** dz W: what linear() passes back to its input. @param {Float64Array} dz @param {Float64Array} w @param {number} n */
 function linearBack(dz, w, n) {
   const out = new Float64Array(dz.length);
-  for (let row = 0; row < dz.length; row += n)
-    for (let o = 0, at = 0; o < n; o++) {
-      const d = dz[row + o];
-      if (d === 0) at += n;
-      else for (let i = 0; i < n; i++) out[row + i] += d * w[at++];
-    }
+  for (let row = 0; row < dz.length; row += n) addRows(out, row, dz, row, 1, w, n, n);
   return out;
 }
 
 /** dzᵀ h: the gradient of the weights. @param {Float64Array} dz @param {Float64Array} h @param {number} n */
 function weightGradient(dz, h, n) {
   const out = new Float64Array(n * n);
-  for (let row = 0; row < dz.length; row += n)
-    for (let o = 0, at = 0; o < n; o++) {
-      const d = dz[row + o];
-      if (d === 0) at += n;
-      else for (let i = 0; i < n; i++) out[at++] += d * h[row + i];
-    }
+  for (let o = 0; o < n; o++) addRows(out, o * n, dz, o, n, h, dz.length / n, n);
   return out;
 }
 
+/** @param {Float64Array} a @param {Float64Array} b @param {number} [factor] of b */
+function sumOf(a, b, factor = 1) {
+  const out = new Float64Array(a.length);
+  for (let i = 0; i < out.length; i++) out[i] = a[i] + factor * b[i];
+  return out;
+}
 /** @param {Float64Array} z */
 function relu(z) {
   const out = new Float64Array(z.length);
@@ -233,12 +292,12 @@ function forwardBlock(net, block, h) {
     const second = normalise(linear(a, w1, n), n, norm);
     const b = relu(second.out);
     const branch = linear(b, w2, n);
-    return { h, first, a, second, b, sum: h, out: h.map((v, i) => v + gain * branch[i]) };
+    return { h, first, a, second, b, sum: h, out: sumOf(h, branch, gain) };
   }
   const first = normalise(linear(h, w1, n), n, norm);
   const b = relu(first.out);
   const second = normalise(linear(b, w2, n), n, norm);
-  const sum = kind === "plain" ? second.out : h.map((v, i) => v + gain * second.out[i]);
+  const sum = kind === "plain" ? second.out : sumOf(h, second.out, gain);
   return { h, first, a: h, second, b, sum, out: relu(sum) };
 }
 
@@ -274,8 +333,7 @@ export function backward(net, saved, d, withWeights = true) {
       const dSecond = normaliseBack(reluBack(linearBack(dBranch, w2, n), second.out), second, n, norm);
       const dFirst = normaliseBack(reluBack(linearBack(dSecond, w1, n), first.out), first, n, norm);
       if (withWeights) weights[l] = [weightGradient(dSecond, a, n), weightGradient(dBranch, b, n)];
-      const before = d;
-      d = before.map((v, i) => v + dFirst[i]);
+      d = sumOf(d, dFirst);
     } else {
       const dSum = reluBack(d, sum);
       const dBranch = kind === "plain" || gain === 1 ? dSum : dSum.map((v) => gain * v);
@@ -283,7 +341,7 @@ export function backward(net, saved, d, withWeights = true) {
       const dFirst = normaliseBack(reluBack(linearBack(dSecond, w2, n), first.out), first, n, norm);
       if (withWeights) weights[l] = [weightGradient(dFirst, h, n), weightGradient(dSecond, b, n)];
       const branch = linearBack(dFirst, w1, n);
-      d = kind === "plain" ? branch : dSum.map((v, i) => v + branch[i]);
+      d = kind === "plain" ? branch : sumOf(dSum, branch);
     }
     signals[l] = d;
   }
@@ -297,28 +355,28 @@ export function norm(v) {
   for (let i = 0; i < v.length; i++) largest = Math.max(largest, Math.abs(v[i]));
   if (largest === 0 || !Number.isFinite(largest)) return largest;
   let sum = 0;
-  for (let i = 0; i < v.length; i++) sum += (v[i] / largest) ** 2;
+  for (let i = 0; i < v.length; i++) {
+    const share = v[i] / largest;
+    sum += share * share;
+  }
   return largest * Math.sqrt(sum);
 }
 
 /** Mean cosine between the signals of two different inputs; 1 where all point the same way. @param {Float64Array} h @param {number} n */
 export function likeness(h, n) {
-  const batch = h.length / n;
-  const units = [];
-  for (let k = 0; k < batch; k++) {
-    const row = h.subarray(k * n, (k + 1) * n);
-    const length = norm(row);
-    if (length > 0) units.push(row.map((v) => v / length));
+  // |u₁ + … + u_B|² = B + the sum over all pairs of unit vectors.
+  const sums = new Float64Array(n);
+  let units = 0;
+  for (let from = 0; from < h.length; from += n) {
+    const length = norm(h.subarray(from, from + n));
+    if (length === 0) continue;
+    units++;
+    for (let i = 0; i < n; i++) sums[i] += h[from + i] / length;
   }
-  if (units.length < 2) return NaN;
-  // |u₁ + … + u_B|² = B + the sum over all pairs.
+  if (units < 2) return NaN;
   let total = 0;
-  for (let i = 0; i < n; i++) {
-    let sum = 0;
-    for (const unit of units) sum += unit[i];
-    total += sum * sum;
-  }
-  return (total - units.length) / (units.length * (units.length - 1));
+  for (let i = 0; i < n; i++) total += sums[i] * sums[i];
+  return (total - units) / (units * (units - 1));
 }
 
 /** Standard deviation of the weights. @param {string} initialisation @param {number} n */
@@ -330,38 +388,39 @@ export const deviation = (initialisation, n) =>
 /** @param {string} branch @param {number} blocks */
 const gainOf = (branch, blocks) => (branch === "zero" ? 0 : branch === "root" ? 1 / Math.sqrt(blocks) : 1);
 
-/** Inputs, the direction of the loss and the weights, in this order from one seed. @type {{key: string, x: Float64Array, r: Float64Array, w: Float64Array}} */
-let drawn = { key: "", x: new Float64Array(), r: new Float64Array(), w: new Float64Array() };
-/** @param {number} width @param {number} seed */
-function numbersOf(width, seed) {
+/** Inputs, the direction of the loss and the weights, in this order from one seed. @type {{key: string, x: Float64Array, r: Float64Array, w: Float64Array, ready: number}} */
+let drawn = { key: "", x: new Float64Array(), r: new Float64Array(), w: new Float64Array(), ready: 0 };
+/** The weights of as many blocks as are asked for: `ready` of w. @param {number} width @param {number} seed @param {number} blocks */
+function numbersOf(width, seed, blocks) {
   const key = `${width} ${seed}`;
+  const size = BATCH * width;
   if (drawn.key !== key) {
-    const all = normals(seed, 2 * BATCH * width + 2 * DEEPEST * width * width);
-    const size = BATCH * width;
-    const r = all.subarray(size, 2 * size);
+    const all = normals(seed, 2 * size);
+    const r = all.subarray(size);
     const length = norm(r);
-    drawn = { key, x: all.subarray(0, size), r: r.map((v) => v / length), w: all.subarray(2 * size) };
+    const w = new Float64Array(2 * DEEPEST * width * width);
+    drawn = { key, x: all.subarray(0, size), r: r.map((v) => v / length), w, ready: 0 };
+  }
+  const count = 2 * blocks * width * width;
+  if (drawn.ready < count) {
+    drawn.w.set(normals(seed, count - drawn.ready, 2 * size + drawn.ready), drawn.ready);
+    drawn.ready = count;
   }
   return drawn;
 }
 
 /**
  * Blocks computed for one net stay: a deeper net begins with the same ones.
- * @type {Map<string, {net: Net, saved: Saved[], signal: number[], likeness: number[]}>}
+ * @type {Map<string, {net: Net, own: typeof scaled, saved: Saved[], signal: number[], likeness: number[],
+ *   back?: {blocks: number, signals: number[], weights: number[]}}>}
  */
 const kept = new Map();
-let scaled = { key: "", weights: new Float64Array() };
-/** The weights with their deviation. @param {string} initialisation @param {number} width @param {number} seed */
-function weightsOf(initialisation, width, seed) {
+let scaled = { key: "", weights: new Float64Array(), ready: 0 };
+/** The weights with their deviation, none of them computed yet. @param {string} initialisation @param {number} width @param {number} seed */
+function scaledOf(initialisation, width, seed) {
   const key = `${initialisation} ${width} ${seed}`;
-  if (scaled.key !== key) {
-    const { w } = numbersOf(width, seed);
-    const std = deviation(initialisation, width);
-    const weights = new Float64Array(w.length);
-    for (let i = 0; i < w.length; i++) weights[i] = w[i] * std;
-    scaled = { key, weights };
-  }
-  return scaled.weights;
+  if (scaled.key !== key) scaled = { key, weights: new Float64Array(2 * DEEPEST * width * width), ready: 0 };
+  return scaled;
 }
 
 /**
@@ -371,29 +430,34 @@ function weightsOf(initialisation, width, seed) {
  */
 function curve(state, kind) {
   const { blocks, branch, initialisation, normalisation, width, seed } = state;
-  const { x, r } = numbersOf(width, seed);
+  const { x, r, w } = numbersOf(width, seed, blocks);
   const gain = kind === "plain" ? 1 : gainOf(branch, blocks);
   const key = [kind, gain, initialisation, normalisation, width, seed].join();
   const root = Math.sqrt(x.length);
   let entry = kept.get(key);
   if (!entry) {
-    const weights = weightsOf(initialisation, width, seed);
-    const net = { kind, norm: normalisation, width, batch: BATCH, gain, weights };
+    const own = scaledOf(initialisation, width, seed);
+    const net = { kind, norm: normalisation, width, batch: BATCH, gain, weights: own.weights };
     if (kept.size > 7) kept.clear();
-    kept.set(key, (entry = { net, saved: [], signal: [norm(x) / root], likeness: [likeness(x, width)] }));
+    kept.set(key, (entry = { net, own, saved: [], signal: [norm(x) / root], likeness: [likeness(x, width)] }));
   }
+  const { own } = entry;
+  const std = deviation(initialisation, width);
+  for (const end = 2 * blocks * width * width; own.ready < end; own.ready++) own.weights[own.ready] = w[own.ready] * std;
   const done = forward(entry.net, x, blocks, entry.saved);
   for (let l = entry.signal.length; l <= blocks; l++) {
     entry.signal.push(norm(done[l - 1].out) / root);
     entry.likeness.push(likeness(done[l - 1].out, width));
   }
-  const back = backward(entry.net, done.slice(0, blocks), r, state.gradient === "weights");
+  // The reader goes back and forth between the two gradients.
+  const weighed = state.gradient === "weights";
+  if (entry.back?.blocks !== blocks || (weighed && !entry.back.weights.length)) {
+    const { signals, weights } = backward(entry.net, done.slice(0, blocks), r, weighed);
+    entry.back = { blocks, signals: signals.map(norm), weights: weighed ? weights.map(([a, b]) => Math.hypot(norm(a), norm(b))) : [] };
+  }
   return {
     signal: entry.signal.slice(0, blocks + 1),
-    gradient:
-      state.gradient === "weights"
-        ? back.weights.map(([a, b]) => Math.hypot(norm(a), norm(b)))
-        : back.signals.map(norm),
+    gradient: weighed ? entry.back.weights : entry.back.signals,
     likeness: entry.likeness.slice(0, blocks + 1),
   };
 }

@@ -108,6 +108,29 @@ export function geometry(height, width, kernelHeight, kernelWidth, options = {})
   };
 }
 
+/** Numbers of one kind: a loop that meets arrays of several kinds is slow for all of them. @param {ArrayLike<number>} data */
+export const doubles = (data) => (data instanceof Float64Array ? data : Float64Array.from(data));
+
+/**
+ * For each column of a kernel: which outputs' pixels lie in the input, and where. They are neighbours, since the
+ * border of zeros is outside.
+ * @param {Axis} columns
+ */
+function along({ kernel, output, stride, dilation, source }) {
+  return Array.from({ length: kernel }, (_, j) => {
+    const places = new Int32Array(output);
+    let first = output;
+    let end = 0;
+    for (let column = 0; column < output; column++) {
+      places[column] = source[column * stride + j * dilation];
+      if (places[column] < 0) continue;
+      first = Math.min(first, column);
+      end = column + 1;
+    }
+    return { first, end, source: places };
+  });
+}
+
 /**
  * torch.nn.functional.conv2d with every padding mode of nn.Conv2d.
  * @param {Tensor} x (N, C_in, H, W)
@@ -127,6 +150,9 @@ export function conv2d(x, w, options = {}, bias = null) {
   const { rows, columns } = geometry(height, width, kernelHeight, kernelWidth, options);
   const plane = rows.output * columns.output;
   const data = new Float64Array(batch * channelsOut * plane);
+  const pixels = doubles(x.data);
+  const weights = doubles(w.data);
+  const steps = along(columns);
   const outPerGroup = channelsOut / groups;
   const taps = kernelHeight * kernelWidth;
   for (let n = 0; n < batch; n++) {
@@ -140,16 +166,15 @@ export function conv2d(x, w, options = {}, bias = null) {
         for (let i = 0; i < kernelHeight; i++) {
           for (let j = 0; j < kernelWidth; j++) {
             const tap = i * kernelWidth + j;
-            const weight = w.data[wBase + (options.flip ? taps - 1 - tap : tap)];
+            const weight = weights[wBase + (options.flip ? taps - 1 - tap : tap)];
+            const { first, end, source } = steps[j];
             for (let row = 0; row < rows.output; row++) {
               const sourceRow = rows.source[row * rows.stride + i * rows.dilation];
               if (sourceRow < 0) continue;
               const inRow = inBase + sourceRow * width;
               const outRow = outBase + row * columns.output;
-              for (let column = 0; column < columns.output; column++) {
-                const sourceColumn = columns.source[column * columns.stride + j * columns.dilation];
-                if (sourceColumn >= 0) data[outRow + column] += weight * x.data[inRow + sourceColumn];
-              }
+              for (let column = first; column < end; column++)
+                data[outRow + column] += weight * pixels[inRow + source[column]];
             }
           }
         }
@@ -177,6 +202,9 @@ export function conv2dInputGradient(gradient, w, shape, options = {}) {
   const plane = rows.output * columns.output;
   const data = new Float64Array(batch * channelsIn * height * width);
   const taps = kernelHeight * kernelWidth;
+  const upstream = doubles(gradient.data);
+  const weights = doubles(w.data);
+  const steps = along(columns);
   for (let n = 0; n < batch; n++)
     for (let f = 0; f < channelsOut; f++) {
       const firstChannel = Math.floor((f * groups) / channelsOut) * perGroup;
@@ -184,17 +212,16 @@ export function conv2dInputGradient(gradient, w, shape, options = {}) {
       for (let c = 0; c < perGroup; c++) {
         const inBase = (n * channelsIn + firstChannel + c) * height * width;
         for (let tap = 0; tap < taps; tap++) {
-          const weight = w.data[(f * perGroup + c) * taps + (options.flip ? taps - 1 - tap : tap)];
+          const weight = weights[(f * perGroup + c) * taps + (options.flip ? taps - 1 - tap : tap)];
           const [i, j] = [Math.floor(tap / kernelWidth), tap % kernelWidth];
+          const { first, end, source } = steps[j];
           for (let row = 0; row < rows.output; row++) {
             const sourceRow = rows.source[row * rows.stride + i * rows.dilation];
             if (sourceRow < 0) continue;
             const inRow = inBase + sourceRow * width;
             const outRow = outBase + row * columns.output;
-            for (let column = 0; column < columns.output; column++) {
-              const sourceColumn = columns.source[column * columns.stride + j * columns.dilation];
-              if (sourceColumn >= 0) data[inRow + sourceColumn] += weight * gradient.data[outRow + column];
-            }
+            for (let column = first; column < end; column++)
+              data[inRow + source[column]] += weight * upstream[outRow + column];
           }
         }
       }

@@ -8,17 +8,25 @@ const READABLE_PX = 7.2;
 
 /** @param {NumberMap[]} maps */
 export function fitNumbers(maps) {
+  // Widths come from the observer: to ask for one here would lay the page out between two changes of it.
+  /** @type {Map<Element, number>} */
+  const widths = new Map();
   const check = () => {
     for (const map of maps) {
-      const scale = map.svg.getBoundingClientRect().width / (map.columns * CELL + 4);
+      const width = widths.get(map.svg);
+      if (width === undefined) continue;
+      const scale = width / (map.columns * CELL + 4);
       set(map.numbers, { display: map.smallest * scale < READABLE_PX ? "none" : null });
     }
   };
-  const observer = new ResizeObserver(check);
+  const observer = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) widths.set(target, contentRect.width);
+    check();
+  });
   for (const map of maps) observer.observe(map.svg);
   return {
-    /** Look again once what was drawn has been laid out. */
-    soon: () => requestAnimationFrame(check),
+    /** Look again at what was drawn; where its size changes, the observer looks again too. */
+    soon: check,
     stop: () => observer.disconnect(),
   };
 }

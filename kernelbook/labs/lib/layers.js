@@ -3,18 +3,24 @@
  *
  * tests/labs/test_layers_truth.py compares them with torch on more than 10,000 random cases, conv.js's gradient too.
  */
+import { doubles } from "./conv.js";
 
 /** @typedef {import("./conv.js").Tensor} Tensor */
 /** @typedef {{data: Float64Array, shape: number[]}} Result */
 
 /** torch.relu @param {Tensor} x @returns {Result} */
-export const relu = ({ data, shape }) => ({ data: Float64Array.from(data, (v) => (v > 0 ? v : 0)), shape });
+export function relu({ data, shape }) {
+  const out = new Float64Array(data.length);
+  for (let i = 0; i < out.length; i++) if (data[i] > 0) out[i] = data[i];
+  return { data: out, shape };
+}
 
 /** The gradient through ReLU: passed on where the output is positive. @param {Tensor} gradient @param {Tensor} output @returns {Result} */
-export const reluGradient = (gradient, output) => ({
-  data: Float64Array.from(gradient.data, (g, i) => (output.data[i] > 0 ? g : 0)),
-  shape: output.shape,
-});
+export function reluGradient(gradient, output) {
+  const out = new Float64Array(gradient.data.length);
+  for (let i = 0; i < out.length; i++) if (output.data[i] > 0) out[i] = gradient.data[i];
+  return { data: out, shape: output.shape };
+}
 
 /** Global average pooling, x.mean((2, 3)). @param {Tensor} x (N, C, H, W) @returns {Result} (N, C) */
 export function globalMean({ data, shape: [batch, channels, height, width] }) {
@@ -36,10 +42,11 @@ export function linear(x, w, bias = null) {
   const [outputs, inputs] = w.shape;
   const rows = x.data.length / inputs;
   const data = new Float64Array(rows * outputs);
+  const [values, weights] = [doubles(x.data), doubles(w.data)];
   for (let r = 0; r < rows; r++)
-    for (let o = 0; o < outputs; o++) {
+    for (let o = 0, at = 0; o < outputs; o++) {
       let sum = bias ? bias.data[o] : 0;
-      for (let i = 0; i < inputs; i++) sum += w.data[o * inputs + i] * x.data[r * inputs + i];
+      for (let i = r * inputs, end = i + inputs; i < end; i++) sum += weights[at++] * values[i];
       data[r * outputs + o] = sum;
     }
   return { data, shape: [...x.shape.slice(0, -1), outputs] };
@@ -97,10 +104,11 @@ export function erf(x) {
 }
 
 /** torch.nn.functional.gelu, the exact one. @param {Tensor} x @returns {Result} */
-export const gelu = ({ data, shape }) => ({
-  data: Float64Array.from(data, (v) => (v / 2) * (1 + erf(v / Math.SQRT2))),
-  shape,
-});
+export function gelu({ data, shape }) {
+  const out = new Float64Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = (data[i] / 2) * (1 + erf(data[i] / Math.SQRT2));
+  return { data: out, shape };
+}
 
 /**
  * Self-attention as torch.nn.MultiheadAttention computes it.

@@ -74,8 +74,10 @@ export class NumberMap {
       this.numbers,
       this.overlay,
     );
-    /** @type {Map<string, SVGPathElement>} */
+    /** One for each look, with the places it was last drawn at. @type {Map<string, {path: SVGPathElement, d: string}>} */
     this.paths = new Map();
+    /** The numbers as they were last drawn: to ask the document costs more. @type {{text: SVGTextElement, key: string}[]} */
+    this.texts = [];
     this.rows = 0;
     this.columns = 0;
     /** Size of the smallest number, in the drawing's units. */
@@ -128,43 +130,52 @@ export class NumberMap {
         level = next;
       }
     }
-    while (this.numbers.childNodes.length > used) this.numbers.lastChild?.remove();
+    for (const { text } of this.texts.splice(used)) text.remove();
 
     const stale = new Set(this.paths.keys());
     for (const [level, parts] of runs) {
       const key = `${colours}${level}`;
       stale.delete(key);
-      let path = this.paths.get(key);
-      if (!path) {
-        path = svg("path", {});
+      let look = this.paths.get(key);
+      if (!look) {
+        const path = svg("path", {});
         if (level === EMPTY) set(path, { class: "lab-empty" });
         else if (level >= GHOST)
           set(path, { class: "lab-ghost", style: `--grey:rgb(${[0, 0, 0].fill(level - GHOST)})` });
         else if (colours === "grey") set(path, { fill: `rgb(${level},${level},${level})` });
         else set(path, { class: `lab-cell ${signedClass(level)}`, style: signedStyle(level) });
-        this.paths.set(key, path);
+        this.paths.set(key, (look = { path, d: "" }));
         this.cells.append(path);
       }
-      set(path, { d: parts.join("") });
+      const d = parts.join("");
+      if (look.d !== d) look.path.setAttribute("d", (look.d = d));
     }
     for (const key of stale) {
-      this.paths.get(key)?.remove();
+      this.paths.get(key)?.path.remove();
       this.paths.delete(key);
     }
   }
 
   /** @param {number} index @param {number} row @param {number} column @param {string} shown @param {number} level @param {"grey" | "signed"} colours */
   #number(index, row, column, shown, level, colours) {
-    let text = /** @type {SVGTextElement} */ (this.numbers.childNodes[index]);
-    if (!text) this.numbers.append((text = svg("text", { "text-anchor": "middle" })));
-    say(text, shown);
     const size = Math.min(17, 52 / Math.max(shown.length, 1));
     this.smallest = Math.min(this.smallest, size);
-    set(text, {
+    const look = level >= GHOST ? "lab-ghost" : colours === "grey" ? onGrey(level) : signedClass(level);
+    const key = `${row} ${column} ${look} ${shown}`;
+    let entry = this.texts[index];
+    if (!entry) {
+      entry = { text: svg("text", { "text-anchor": "middle" }), key: "" };
+      this.texts.push(entry);
+      this.numbers.append(entry.text);
+    }
+    if (entry.key === key) return;
+    entry.key = key;
+    say(entry.text, shown);
+    set(entry.text, {
       x: (column + 0.5) * CELL,
       y: (row + 0.5) * CELL + size * 0.36,
       "font-size": size,
-      class: level >= GHOST ? "lab-ghost" : colours === "grey" ? onGrey(level) : signedClass(level),
+      class: look,
     });
   }
 

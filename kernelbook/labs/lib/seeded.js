@@ -15,12 +15,15 @@ export function bits(seed, index) {
 /** Uniform on [0, 1). @param {number} seed @param {number} index */
 export const uniform = (seed, index) => bits(seed, index) / 2 ** 32;
 
-/** Standard normal numbers by pairs of uniform ones (Box and Muller 1958). @param {number} seed @param {number} count */
-export function normals(seed, count) {
+/**
+ * Standard normal numbers by pairs of uniform ones (Box and Muller 1958).
+ * @param {number} seed @param {number} count @param {number} [start] place of the first one in the sequence, even
+ */
+export function normals(seed, count, start = 0) {
   const values = new Float64Array(count);
   for (let i = 0; i < count; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - uniform(seed, i)));
-    const angle = 2 * Math.PI * uniform(seed, i + 1);
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform(seed, start + i)));
+    const angle = 2 * Math.PI * uniform(seed, start + i + 1);
     values[i] = radius * Math.cos(angle);
     if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
   }
