@@ -673,28 +673,23 @@ export function render({ model, el }) {
     fill(diagram, html("div", { class: "lab-arch-chain" }, ...out));
   }
 
-  /** @param {Network} net @param {number} current */
-  function drawLayers(net, current) {
+  /** The lines of the table below. @type {{row: HTMLElement, button: HTMLElement}[]} */
+  let lines = [];
+  /** @param {Network} net */
+  function drawLayers(net) {
     /** @param {number} share */
     const bar = (share) => ({ class: "lab-arch-share", style: `--share:${(100 * share).toFixed(1)}%` });
-    const rows = net.blocks.map((block, i) => {
-      const title = blockTitle(block);
-      return html(
+    lines = net.blocks.map((block, i) => {
+      const button = html("button", { type: "button", onclick: () => change({ block: i }) }, blockTitle(block));
+      const row = html(
         "tr",
-        { class: i === current ? "lab-arch-current" : null },
-        html(
-          "th",
-          { scope: "row" },
-          html(
-            "button",
-            { type: "button", "aria-pressed": String(i === current), onclick: () => change({ block: i }) },
-            title,
-          ),
-        ),
+        {},
+        html("th", { scope: "row" }, button),
         html("td", {}, block.shape),
         html("td", bar((block.times * block.parameters) / net.parameters), thousands(block.times * block.parameters)),
         html("td", bar((block.times * block.multiplyAdds) / net.multiplyAdds), short(block.times * block.multiplyAdds)),
       );
+      return { row, button };
     });
     set(layers, { "aria-label": `Layers of ${net.title}` });
     fill(
@@ -715,7 +710,7 @@ export function render({ model, el }) {
         html(
           "tbody",
           {},
-          ...rows,
+          ...lines.map(({ row }) => row),
           html(
             "tr",
             { class: "lab-arch-total" },
@@ -796,19 +791,23 @@ export function render({ model, el }) {
     if (chart !== chartDrawn) drawChart();
     chartDrawn = chart;
     if (state.net !== netDrawn) {
+      const focused = layers.contains(document.activeElement);
       drawFacts(net);
+      drawLayers(net);
       fill(
         blockChoice.select,
         ...net.blocks.map((block, i) => html("option", { value: i }, `${i + 1}. ${blockTitle(block)}`)),
       );
       say(words, summary(net));
+      if (focused) lines[current].button.focus();
     }
     netDrawn = state.net;
     blockChoice.select.value = String(current);
+    lines.forEach(({ row, button }, i) => {
+      set(row, { class: i === current ? "lab-arch-current" : null });
+      set(button, { "aria-pressed": String(i === current) });
+    });
     drawDiagram(net.blocks[current]);
-    const focused = layers.contains(document.activeElement);
-    drawLayers(net, current);
-    if (focused) layers.querySelectorAll("button")[current]?.focus();
     trial.show(state);
   }
   const unwatch = watch(model, NAMES, redraw);

@@ -10,7 +10,7 @@ import { choice, fill, html, root, say, set, svg } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
 import { by, factor, grouped, number } from "./lib/format.js";
 import { globalMean, linear, relu, reluGradient, softmax } from "./lib/layers.js";
-import { CELL, NumberMap, frame, greyLevel, legend, numbersTable } from "./lib/map.js";
+import { CELL, LEVELS, NumberMap, frame, legend, numbersTable } from "./lib/map.js";
 import { read, watch, write } from "./lib/model.js";
 import { ARROWS } from "./lib/sketch.js";
 import { toolbar } from "./lib/toolbar.js";
@@ -238,6 +238,9 @@ export function summary(state, pass, evidence, target) {
 }
 
 // The page
+
+/** Grey levels as pixels of a canvas. */
+const OPAQUE_GREYS = Uint32Array.from(LEVELS, (level) => 0xff000000 | (0x010101 * level));
 
 /** @param {RenderContext} context */
 export function render({ model, el }) {
@@ -487,24 +490,26 @@ export function render({ model, el }) {
 
   // Drawing the parts
 
+  /** @type {ImageData[]} */
+  const images = [];
   function drawStrips() {
     strips.forEach(({ canvas, side, gap, channels, across }, i) => {
       const { data } = pass.maps[i];
       const context = canvas.getContext("2d");
       if (!context) return;
-      const image = context.createImageData(canvas.width, canvas.height);
-      const pixels = new Uint32Array(image.data.buffer);
+      images[i] ??= context.createImageData(canvas.width, canvas.height);
+      const pixels = new Uint32Array(images[i].data.buffer);
+      const wide = canvas.width;
       for (let c = 0; c < channels; c++) {
         const values = data.subarray(c * side * side, (c + 1) * side * side);
         let high = 0;
-        for (const value of values) if (value > high) high = value;
-        const start = Math.floor(c / across) * (side + gap) * canvas.width + (c % across) * (side + gap);
-        for (let row = 0; row < side; row++)
-          for (let column = 0; column < side; column++)
-            pixels[start + row * canvas.width + column] =
-              0xff000000 | (0x010101 * greyLevel(values[row * side + column], 0, high));
+        for (let k = 0; k < values.length; k++) if (values[k] > high) high = values[k];
+        const start = Math.floor(c / across) * (side + gap) * wide + (c % across) * (side + gap);
+        for (let row = 0, at = 0; row < side; row++)
+          for (let to = start + row * wide, end = to + side; to < end; to++)
+            pixels[to] = OPAQUE_GREYS[high && Math.round((values[at++] / high) * (OPAQUE_GREYS.length - 1))];
       }
-      context.putImageData(image, 0, 0);
+      context.putImageData(images[i], 0, 0);
       set(canvas, {
         "aria-label": `Layer ${i + 1}: ${channels} maps of ${side} by ${side}, black for 0, white for each one's largest value. Its numbers are under “The numbers as tables”.`,
       });

@@ -495,49 +495,43 @@ export function render({ model, el }) {
     );
   }
 
-  /** @type {HTMLInputElement[]} */
-  let radios = [];
+  const body = html("tbody", {});
+  fill(
+    table,
+    html("caption", {}, "Choose the layer on the ruler"),
+    html(
+      "thead",
+      {},
+      html("tr", {}, ...["", "Layer", "In", "Out", "Over"].map((name) => (name ? html("th", { scope: "col" }, name) : html("td", {})))),
+    ),
+    body,
+  );
+  /** @type {{row: HTMLElement, radio: HTMLInputElement, cells: HTMLElement[]}[]} */
+  const lines = [];
+  /** @param {number} i */
+  function makeLine(i) {
+    const radio = html("input", {
+      type: "radio",
+      name: `${id}-layer`,
+      "aria-label": `Show layer ${i + 1} on the ruler`,
+      onchange: () => change({ layer: i + 1, window: 0 }),
+    });
+    const cells = [html("th", { scope: "row" }), html("td", {}), html("b", {}), html("td", {})];
+    const [name, before, after, over] = cells;
+    return { row: html("tr", {}, html("td", {}, radio), name, before, html("td", {}, after), over), radio, cells };
+  }
   function drawTable() {
     const { steps, index } = result;
-    if (radios.length !== state.layers.length) {
-      radios = state.layers.map((/** @type {number[]} */ _, /** @type {number} */ i) =>
-        html("input", {
-          type: "radio",
-          name: `${id}-layer`,
-          "aria-label": `Show layer ${i + 1} on the ruler`,
-          onchange: () => change({ layer: i + 1, window: 0 }),
-        }),
-      );
-    }
-    radios.forEach((radio, i) => {
+    for (const { row } of lines.splice(state.layers.length)) row.remove();
+    state.layers.forEach((/** @type {number[]} */ layer, /** @type {number} */ i) => {
+      if (!lines[i]) body.append((lines[i] = makeLine(i)).row);
+      const { radio, cells } = lines[i];
       radio.checked = i === index;
       set(radio, { disabled: i >= steps.length });
+      const s = steps[i];
+      const texts = [`${i + 1}. ${KINDS[layer[0]]}`, ...(s ? [s.size, s.output, s.room % s.stride] : ["–", "–", "–"])];
+      texts.forEach((text, k) => say(cells[k], String(text)));
     });
-    fill(
-      table,
-      html("caption", {}, "Choose the layer on the ruler"),
-      html(
-        "thead",
-        {},
-        html("tr", {}, ...["", "Layer", "In", "Out", "Over"].map((name) => (name ? html("th", { scope: "col" }, name) : html("td", {})))),
-      ),
-      html(
-        "tbody",
-        {},
-        ...state.layers.map((/** @type {number[]} */ layer, /** @type {number} */ i) => {
-          const s = steps[i];
-          return html(
-            "tr",
-            {},
-            html("td", {}, radios[i]),
-            html("th", { scope: "row" }, `${i + 1}. ${KINDS[layer[0]]}`),
-            html("td", {}, s ? s.size : "–"),
-            html("td", {}, s ? html("b", {}, s.output) : "–"),
-            html("td", {}, s ? s.room % s.stride : "–"),
-          );
-        }),
-      ),
-    );
   }
 
   let drawn = "";

@@ -154,9 +154,11 @@ const add = (a, b) => ({ data: a.data.map((v, i) => v + b.data[i]), shape: a.sha
 /**
  * The forward pass on a wafer.
  * @param {ReturnType<typeof open>} network @param {ArrayLike<number>} failed 1024 dies
- * @returns {{attention: Result[], scores: Float64Array, shares: Float64Array}} attention (heads, 65, 65) of each layer
+ * @param {boolean} [whole] whether every token's attention in the last layer is wanted, and not the class token's alone
+ * @returns {{attention: Result[], scores: Float64Array, shares: Float64Array}} attention (heads, 65, 65) of each layer;
+ *   (heads, 1, 65) of the last one if it is not whole
  */
-export function look({ w }, failed) {
+export function look({ w }, failed, whole = false) {
   const patches = conv2d(inputOf(failed), w["conv_proj.weight"], { stride: 4 }, w["conv_proj.bias"].data);
   const [, width, height, across] = patches.shape;
   const count = height * across;
@@ -168,6 +170,7 @@ export function look({ w }, failed) {
   let x = /** @type {Result} */ ({ data, shape: [count + 1, width] });
   const attention = [];
   for (let layer = 0; layer < DEPTH; layer++) {
+    const last = layer === DEPTH - 1;
     const of = (/** @type {string} */ name) => w[`encoder.layers.encoder_layer_${layer}.${name}`];
     const found = selfAttention(
       layerNorm(x, of("ln_1.weight"), of("ln_1.bias"), 1e-6),
@@ -178,11 +181,11 @@ export function look({ w }, failed) {
         outBias: of("self_attention.out_proj.bias"),
       },
       HEADS,
+      last && !whole ? 1 : count + 1,
     );
     attention.push(found.attention);
-    x = add(x, found.output);
     // Behind the last attention the tokens do not meet again, and only the class token is read.
-    if (layer === DEPTH - 1) x = { data: x.data.subarray(0, width), shape: [1, width] };
+    x = last ? add({ data: x.data.subarray(0, width), shape: [1, width] }, found.output) : add(x, found.output);
     const hidden = linear(layerNorm(x, of("ln_2.weight"), of("ln_2.bias"), 1e-6), of("mlp.0.weight"), of("mlp.0.bias"));
     x = add(x, linear(gelu(hidden), of("mlp.3.weight"), of("mlp.3.bias")));
   }

@@ -140,9 +140,10 @@ export const EXPERIMENTS = [
 
 // The mathematics
 
+const NOISE = noise(32);
 /** The picture before the move. @param {State} state */
 export function picture(state) {
-  if (state.image === "noise") return noise(32);
+  if (state.image === "noise") return NOISE;
   if (state.image === "step" || state.image === "digit" || state.image === "wafer") return namedPicture(state.image);
   return fromRows(state.image === "drawn" ? state.pixels : BRIGHT);
 }
@@ -558,13 +559,22 @@ export function render({ model, el }) {
     );
   }
 
+  /** @type {Map<string, ReturnType<typeof everyMove>>} */
+  const walked = new Map();
+  /** @param {Operation} name */
+  const everyMoveOf = (name) => {
+    const key = [name, state.window, state.stride].join();
+    const found = walked.get(key) ?? everyMove(name, state.window, state.stride);
+    walked.set(key, found);
+    return found;
+  };
   let tableKey = "";
   function drawTable() {
     const names = results.map(({ operation: name }) => name);
     const key = JSON.stringify([names, state.window, state.stride]);
     if (key === tableKey) return;
     tableKey = key;
-    const columns = names.map((name) => everyMove(name, state.window, state.stride));
+    const columns = names.map(everyMoveOf);
     fill(
       table,
       html(

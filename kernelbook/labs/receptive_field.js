@@ -451,44 +451,60 @@ export function render({ model, el }) {
     );
   }
 
-  /** @type {HTMLInputElement[]} */
-  let radios = [];
-  /** Bring the chosen layer of a long table into its window. */
+  const body = html("tbody", {});
+  fill(
+    table,
+    html(
+      "thead",
+      {},
+      html(
+        "tr",
+        {},
+        ...["", "Layer", "K", "S", "P", "D", "Map", "Field", "Jump", "Start"].map((text) =>
+          text ? html("th", { scope: "col" }, text) : html("td", {}),
+        ),
+      ),
+    ),
+    body,
+  );
+  /** The picture's line, then one a layer. @type {{row: HTMLElement, radio: HTMLInputElement | null, cells: HTMLElement[]}[]} */
+  const lines = [];
+  /** @param {number} i */
+  function makeLine(i) {
+    const radio =
+      i === 0
+        ? null
+        : html("input", {
+            type: "radio",
+            name: `${id}-layer`,
+            onchange: () => change({ layer: i === result.layers.length ? 0 : i, row: -1, column: -1 }),
+          });
+    const cells = [html("th", { scope: "row" }), ...Array.from({ length: 8 }, () => html("td", {}))];
+    return { row: html("tr", {}, html("td", {}, radio), ...cells), radio, cells };
+  }
+  /** Bring the chosen layer of a long table into its window, once the page has laid it out. */
   function scrollToLayer() {
-    const line = radios[result.index]?.closest("tr");
-    if (line) scroll.scrollTop = line.offsetTop - scroll.clientHeight / 2;
+    new ResizeObserver((_, observer) => {
+      observer.disconnect();
+      const line = lines[result.index + 1]?.row;
+      if (line) scroll.scrollTop = line.offsetTop - scroll.clientHeight / 2;
+    }).observe(table);
   }
   function drawTable() {
     const { layers, names, fields, size } = result;
-    const head = ["", "Layer", "K", "S", "P", "D", "Map", "Field", "Jump", "Start"];
-    radios = [];
-    /** @param {(string | number)[]} cells @param {Node | string} first @param {Node | string} name */
-    const row = (first, name, cells) =>
-      html("tr", {}, html("td", {}, first), html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
-    fill(
-      table,
-      html("thead", {}, html("tr", {}, ...head.map((text) => (text ? html("th", { scope: "col" }, text) : html("td", {}))))),
-      html(
-        "tbody",
-        {},
-        row("", "picture", ["", "", "", "", size, 1, 1, 0]),
-        ...layers.map(([, ...window], i) => {
-          const radio = html("input", {
-            type: "radio",
-            name: `${id}-layer`,
-            disabled: i >= fields.length,
-            "aria-label": `Layer ${i + 1}, ${names[i]}`,
-            onchange: () => change({ layer: i + 1 === layers.length ? 0 : i + 1, row: -1, column: -1 }),
-          });
-          radios.push(radio);
-          const f = fields[i];
-          return row(radio, `${i + 1} ${names[i]}`, [
-            ...window,
-            ...(f ? [f.size, f.field, f.jump, number(f.start)] : ["–", "–", "–", "–"]),
-          ]);
-        }),
-      ),
-    );
+    for (const { row } of lines.splice(layers.length + 1)) row.remove();
+    for (let i = 0; i <= layers.length; i++) {
+      if (!lines[i]) body.append((lines[i] = makeLine(i)).row);
+      const { radio, cells } = lines[i];
+      const f = fields[i - 1];
+      const [, ...window] = layers[i - 1] ?? [0, "", "", "", ""];
+      const texts =
+        i === 0
+          ? ["picture", ...window, size, 1, 1, 0]
+          : [`${i} ${names[i - 1]}`, ...window, ...(f ? [f.size, f.field, f.jump, number(f.start)] : ["–", "–", "–", "–"])];
+      texts.forEach((text, k) => say(cells[k], String(text)));
+      if (radio) set(radio, { disabled: !f, "aria-label": `Layer ${i}, ${names[i - 1]}` });
+    }
   }
 
   function drawFormula() {
@@ -553,10 +569,10 @@ export function render({ model, el }) {
       set(sorry, { hidden: !error });
       say(sorry, error);
       drawTable();
-      requestAnimationFrame(scrollToLayer); // when it has been laid out
+      scrollToLayer();
     }
     tries.show(state);
-    radios.forEach((radio, i) => (radio.checked = i === index));
+    lines.forEach(({ radio }, i) => radio && (radio.checked = i === index + 1));
     for (const [input, value] of /** @type {[HTMLInputElement, number][]} */ ([
       [rowInput, at?.row ?? 0],
       [columnInput, at?.column ?? 0],

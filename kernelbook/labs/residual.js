@@ -451,13 +451,15 @@ function curve(state, kind) {
   }
   // The reader goes back and forth between the two gradients.
   const weighed = state.gradient === "weights";
-  if (entry.back?.blocks !== blocks || (weighed && !entry.back.weights.length)) {
+  let back = entry.back;
+  if (!back || back.blocks !== blocks || (weighed && !back.weights.length)) {
     const { signals, weights } = backward(entry.net, done.slice(0, blocks), r, weighed);
-    entry.back = { blocks, signals: signals.map(norm), weights: weighed ? weights.map(([a, b]) => Math.hypot(norm(a), norm(b))) : [] };
+    back = { blocks, signals: signals.map(norm), weights: weighed ? weights.map(([a, b]) => Math.hypot(norm(a), norm(b))) : [] };
+    entry.back = back;
   }
   return {
     signal: entry.signal.slice(0, blocks + 1),
-    gradient: weighed ? entry.back.weights : entry.back.signals,
+    gradient: weighed ? back.weights : back.signals,
     likeness: entry.likeness.slice(0, blocks + 1),
   };
 }

@@ -194,6 +194,17 @@ window.checks = (() => {
         });
     },
 
+    /** Milliseconds that a fixed piece of work takes now: how slow this machine is, and how busy. */
+    yardstick() {
+      const times = Array.from({ length: 9 }, () => {
+        const start = performance.now();
+        let x = 0;
+        for (let i = 0; i < 300_000; i++) x = (x * 1103515245 + 12345) % 2147483648;
+        return performance.now() - start + 0 * x;
+      });
+      return times.sort((a, b) => a - b)[4];
+    },
+
     /** Milliseconds of script that each control's moves cost: the median of a few, frames and queued work included. */
     async costs(repeats) {
       const frame = window.requestAnimationFrame.bind(window);

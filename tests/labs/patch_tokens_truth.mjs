@@ -7,8 +7,15 @@ import * as lab from "../../kernelbook/labs/patch_tokens.js";
 const { cargo, counts, wafers } = JSON.parse(readFileSync(0, "utf8"));
 const network = lab.open(cargo);
 const passes = wafers.map((/** @type {[string, number]} */ [name, example]) => {
-  const { attention, scores } = lab.look(network, network.example(name, example));
-  return { attention: attention.map(({ data }) => Array.from(data)), scores: Array.from(scores) };
+  const dies = network.example(name, example);
+  const { attention, scores } = lab.look(network, dies, true);
+  const quick = lab.look(network, dies);
+  return {
+    attention: attention.map(({ data }) => Array.from(data)),
+    scores: Array.from(scores),
+    // What the page computes: in the last layer the class token alone.
+    quick: { attention: Array.from(quick.attention[1].data), scores: Array.from(quick.scores) },
+  };
 });
 const found = counts.map((/** @type {any} */ state) => ({
   ...lab.count(state),

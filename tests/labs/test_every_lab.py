@@ -380,7 +380,9 @@ def test_nothing_moves_for_readers_who_asked_for_that(name, show):
 def test_an_interaction_costs_little_script(name, show, capsys):
     """Script, drawing left out, at a quarter of the machine's speed, in the state that takes the longest to draw.
 
-    The goal is 16 ms, one frame; the limits leave room for a busy machine.
+    The goal is 16 ms, one frame, on a machine that does the yardstick's work in 30 ms at that speed. Limits are shares
+    of the yardstick, taken before and after, so that a slower or busier machine passes as well: the middle control may
+    cost 0.8 of it (24 ms there), the worst one 4 (a deep network computed anew).
     """
     page = show(of(name)())
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
@@ -403,13 +405,16 @@ def test_an_interaction_costs_little_script(name, show, capsys):
           return select.selectedOptions[0].textContent;
         }"""
     )
+    before = page.evaluate("checks.yardstick()")
     costs = page.evaluate("checks.costs(7)")
+    yardstick = max(before, page.evaluate("checks.yardstick()"))
     median = sorted(costs.values())[len(costs) // 2]
     with capsys.disabled():
-        print(f"\n{name} ({heaviest}): median {median} ms, {json.dumps(costs, ensure_ascii=False)}")
+        print(f"\n{name} ({heaviest}): yardstick {yardstick:.0f} ms, median {median} ms")
+        print(json.dumps(costs, ensure_ascii=False))
     assert len(costs) >= 2
-    assert median < 60
-    assert max(costs.values()) < 150
+    assert median < 0.8 * yardstick
+    assert max(costs.values()) < 4 * yardstick
 
 
 # In Jupyter

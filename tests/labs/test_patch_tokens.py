@@ -150,6 +150,8 @@ def test_attention_and_scores_are_pytorchs(page):
             scores = model(x)[0]
         np.testing.assert_allclose(np.reshape(mine["attention"], attention.shape), attention, atol=1e-9)
         np.testing.assert_allclose(mine["scores"], scores, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(mine["quick"]["scores"], scores, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(np.reshape(mine["quick"]["attention"], (3, 65)), attention[1][:, 0], atol=1e-9)
         theirs, own = look(lab.dies)
         np.testing.assert_allclose(theirs, attention, atol=1e-9)
         np.testing.assert_allclose(own, scores, rtol=1e-9, atol=1e-9)

@@ -4,7 +4,7 @@
  * Cells of one colour are one path, so that a photograph costs tens of elements and not thousands. Colours follow the
  * theme through CSS variables; every map has a name in words, and numbersTable() is its text.
  */
-import { html, say, set, svg } from "./dom.js";
+import { html, set, svg } from "./dom.js";
 import { number } from "./format.js";
 
 /** Side of a cell in SVG units. */
@@ -12,6 +12,8 @@ export const CELL = 40;
 /** Maps with more rows or columns than this show no numbers. */
 export const LARGEST_NUMBERED = 12;
 const GREYS = 63;
+/** The grey levels there are, from black to white. */
+export const LEVELS = Array.from({ length: GREYS + 1 }, (_, i) => 30 + Math.round((i / GREYS) * 225));
 const STEPS = 20;
 // A cell's look is one number: a grey level, a signed step, or one of these.
 const EMPTY = 1000;
@@ -29,13 +31,15 @@ const GHOST = 2000; // + the grey level
  * @property {(value: number) => string} [format] Numbers in the cells, if two decimals do not fit.
  */
 
+/** @typedef {{text: SVGTextElement, words: Text, shown: string, row: number, column: number, size: number, look: string}} Written */
+
 /** Black or white text, whichever is easier to read on a grey of this lightness (0 to 255). @param {number} level */
 const onGrey = (level) => (level > 117 ? "lab-black" : "lab-white");
 
 /** Grey level of a value: not quite black at the bottom, so that cell borders stay visible. @param {number} value @param {number} low @param {number} high */
 export function greyLevel(value, low, high) {
   const share = high > low ? Math.min(Math.max((value - low) / (high - low), 0), 1) : 0;
-  return 30 + Math.round((Math.round(share * GREYS) / GREYS) * 225);
+  return LEVELS[Math.round(share * GREYS)];
 }
 
 /** Signed step of a value, -20 to 20. @param {number} value @param {number} reach */
@@ -76,7 +80,7 @@ export class NumberMap {
     );
     /** One for each look, with the places it was last drawn at. @type {Map<string, {path: SVGPathElement, d: string}>} */
     this.paths = new Map();
-    /** The numbers as they were last drawn: to ask the document costs more. @type {{text: SVGTextElement, key: string}[]} */
+    /** The numbers as they were last drawn: to ask the document costs more. @type {Written[]} */
     this.texts = [];
     this.rows = 0;
     this.columns = 0;
@@ -161,22 +165,22 @@ export class NumberMap {
     const size = Math.min(17, 52 / Math.max(shown.length, 1));
     this.smallest = Math.min(this.smallest, size);
     const look = level >= GHOST ? "lab-ghost" : colours === "grey" ? onGrey(level) : signedClass(level);
-    const key = `${row} ${column} ${look} ${shown}`;
-    let entry = this.texts[index];
-    if (!entry) {
-      entry = { text: svg("text", { "text-anchor": "middle" }), key: "" };
-      this.texts.push(entry);
-      this.numbers.append(entry.text);
+    let now = this.texts[index];
+    if (!now) {
+      const words = document.createTextNode("");
+      now = { text: svg("text", { "text-anchor": "middle" }, words), words, shown: "", row: -1, column: -1, size: 0, look: "" };
+      this.texts.push(now);
+      this.numbers.append(now.text);
     }
-    if (entry.key === key) return;
-    entry.key = key;
-    say(entry.text, shown);
-    set(entry.text, {
-      x: (column + 0.5) * CELL,
-      y: (row + 0.5) * CELL + size * 0.36,
-      "font-size": size,
-      class: look,
-    });
+    const { text } = now;
+    if (now.shown !== shown) now.words.data = now.shown = shown;
+    if (now.look !== look) text.setAttribute("class", (now.look = look));
+    if (now.column !== column) text.setAttribute("x", String((column + 0.5) * CELL));
+    if (now.row !== row || now.size !== size) text.setAttribute("y", String((row + 0.5) * CELL + size * 0.36));
+    if (now.size !== size) text.setAttribute("font-size", String(size));
+    now.row = row;
+    now.column = column;
+    now.size = size;
   }
 
   /**

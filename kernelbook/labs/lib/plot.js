@@ -66,6 +66,8 @@ export class Plot {
     this.height = height;
     this.left = left;
     this.grid = svg("g", { class: "lab-plot-grid" });
+    /** The axes on the screen: while a curve moves, they mostly stay. */
+    this.drawn = "";
     /** Lines, points and labels: a lab's own. */
     this.marks = svg("g", {});
     this.svg = svg("svg", { class: `lab-plot ${className}`, role: "img" }, this.grid, this.marks);
@@ -103,15 +105,20 @@ export class Plot {
     const power = (/** @type {number} */ v) => powerOfTen(Math.round(Math.log10(v)));
     const formatX = x.format ?? (x.log ? power : String);
     const formatY = y.format ?? (y.log ? power : String);
+    const up = ticksOf(y, 6).map((v) => ({ at: this.y(v), text: formatY(v) }));
+    const across = ticksOf(x, Math.max(3, Math.floor((right - left) / 65))).map((v) => ({ at: this.x(v), text: formatX(v) }));
+    const drawn = JSON.stringify([width, height, up, across, x.title]);
+    if (drawn === this.drawn) return this;
+    this.drawn = drawn;
     fill(
       this.grid,
-      ...ticksOf(y, 6).flatMap((v) => [
-        svg("path", { class: "lab-plot-rule", d: `M${left} ${this.y(v)}H${right}` }),
-        svg("text", { x: left - 6, y: this.y(v) + 4, "text-anchor": "end" }, formatY(v)),
+      ...up.flatMap(({ at, text }) => [
+        svg("path", { class: "lab-plot-rule", d: `M${left} ${at}H${right}` }),
+        svg("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, text),
       ]),
-      ...ticksOf(x, Math.max(3, Math.floor((right - left) / 65))).flatMap((v) => [
-        svg("path", { class: "lab-plot-rule", d: `M${this.x(v)} ${top}V${bottom}` }),
-        svg("text", { x: this.x(v), y: bottom + 16, "text-anchor": "middle" }, formatX(v)),
+      ...across.flatMap(({ at, text }) => [
+        svg("path", { class: "lab-plot-rule", d: `M${at} ${top}V${bottom}` }),
+        svg("text", { x: at, y: bottom + 16, "text-anchor": "middle" }, text),
       ]),
       svg("path", { class: "lab-plot-axis", d: `M${left} ${top}V${bottom}H${right}` }),
       svg("text", { class: "lab-plot-title", x: (left + right) / 2, y: height - 6, "text-anchor": "middle" }, x.title),

@@ -1,5 +1,5 @@
 /** An editor of a chain of layers: kind, K, S, P, D; add, remove, reorder, with native controls. */
-import { fill, html, set, uniqueId } from "./dom.js";
+import { html, set, uniqueId } from "./dom.js";
 
 /** @typedef {import("./field.js").Layer} Layer */
 
@@ -47,7 +47,7 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
   /** @type {Layer[]} */
   let layers = [];
   /** @type {{kind: HTMLSelectElement, numbers: HTMLInputElement[], buttons: HTMLButtonElement[], row: HTMLElement}[]} */
-  let rows = [];
+  const rows = [];
   const list = html("div", { class: "lab-editor-rows" });
   const id = uniqueId("stack");
 
@@ -143,9 +143,10 @@ export function stackEditor(change, kinds = KINDS, largest = LARGEST_STACK) {
     /** @param {Layer[]} next */
     show(next) {
       layers = next;
-      if (rows.length !== layers.length) {
-        rows = layers.map((_, i) => rows[i] ?? makeRow(i));
-        fill(list, ...rows.map(({ row }) => row));
+      for (const { row } of rows.splice(layers.length)) row.remove();
+      for (let i = rows.length; i < layers.length; i++) {
+        rows.push(makeRow(i));
+        list.append(rows[i].row);
       }
       layers.forEach((layer, i) => {
         const { kind, numbers, buttons } = rows[i];
