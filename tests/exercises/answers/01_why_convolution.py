@@ -923,7 +923,7 @@ def catching_inputs():
     # a kernel that is its own transpose hides a; one bright line hides the others
     side = x * 0
     side[1:4, 4] = 5
-    top = np.pad(np.ones((1, 3)), [(0, 4), (1, 1)])
+    top = np.pad(np.ones((1, 3)), [(4, 0), (1, 1)])
     return {"a": {"x": inner, "w": left}, "b": {"x": side, "w": up + up.T}, "c": {"x": top, "w": up + up.T + dot}}
 """,
     )
