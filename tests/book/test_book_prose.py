@@ -217,6 +217,11 @@ def path(request) -> Path:
     return ROOT / "book" / request.param
 
 
+def is_chapter(path: Path) -> bool:
+    """Chapters have a number and are full of numbers; other notebooks (the labs' gallery) have few."""
+    return path.name[:2].isdigit()
+
+
 def test_every_number_in_the_chapter_is_backed(path):
     assert check(path) == []
 
@@ -235,7 +240,7 @@ def test_a_stored_value_changed_by_one_per_cent_is_found(path):
             assert backers, f"cell {claim.cell}: {claim.number.text} in “{claim.sentence}”"
             assert not claim.number.backed_by(changed), f"cell {claim.cell}: {claim.number.text} in “{claim.sentence}”"
             checked += 1
-    assert checked >= 100
+    assert checked >= (100 if is_chapter(path) else 1)
 
 
 def test_a_stored_text_changed_by_one_per_cent_is_found(path):
@@ -252,7 +257,7 @@ def test_a_stored_text_changed_by_one_per_cent_is_found(path):
         changed = copy.deepcopy(stored)
         if sum(_replace(cell, pattern, new) for cell in changed.cells if cell.cell_type == "code"):
             found += len(unbacked(changed, allowed)) > before
-    assert len(written) >= 10
+    assert len(written) >= (10 if is_chapter(path) else 0)
     # The others stand elsewhere in another form, say as 224 × 224 in one cell and 50,176 in the next.
     assert found >= 2 / 3 * len(written), f"only {found} of {len(written)} planted changes were found"
 

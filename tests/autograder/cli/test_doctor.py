@@ -39,7 +39,7 @@ def test_a_course_in_order(course, autograder):
     for words in (
         "ok    nbgrader 0.9.6",
         "ok    alembic is on PATH",
-        "a trial submission was graded in isolation in",
+        "a trial submission was graded in isolation (namespaces) in",
         "ok    course 'course'",
         "Formgrader's Autograde use this engine",
         "ok    the gradebook answers (sqlite:///",

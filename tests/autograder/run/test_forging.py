@@ -213,7 +213,7 @@ def test_submitted_files_never_become_modules_of_the_judge(grader, name):
 
 
 HUNT = r"""
-import ctypes, gc, linecache, os, re, sys
+import ctypes, gc, itertools, linecache, os, re, sys
 PATTERN = re.compile(b'needle-[0-9a-f]{12}')  # does not match itself
 found = set()
 def look(where, value):
@@ -235,7 +235,7 @@ def hunt():
         look('linecache', ''.join(entry[2]) if len(entry) > 2 else '')
     for value in os.environ.values():
         look('environment', value)
-    for top, folders, files in [*os.walk('/'), *os.walk('.')]:
+    for top, folders, files in itertools.chain(os.walk('/'), os.walk('.')):
         look('names', ' '.join(files))
         folders[:] = [f for f in folders if not (top + f).startswith(('/usr', '/lib')) and f not in ('lib', 'lib64')]
         for file in files:
