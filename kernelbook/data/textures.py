@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelbook.data.drawing import labelled
+
 Floats = NDArray[np.float32]
 
 TEXTURES = ("stripes", "checks", "dots", "clouds", "grain")
 OUTLINES = ("disc", "square", "triangle", "cross")
 TEXTURED_SHAPES = tuple(f"{texture} {outline}" for texture in TEXTURES for outline in OUTLINES)
-
-_CHUNK = 256  # pictures drawn at a time: large enough for NumPy to be quick, small enough to stay in cache
 
 
 def textures(
@@ -55,16 +55,7 @@ def textures(
     if number < 0:
         raise ValueError(f"number of pictures must not be negative, got {number}")
 
-    random = np.random.default_rng(seed)
-    labels = random.integers(len(classes), size=number)
-    images = np.empty((number, 1, height, width), np.float32)
-    grid = _grid(height, width)
-    for label, name in enumerate(classes):
-        members = np.flatnonzero(labels == label)
-        for start in range(0, len(members), _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            images[chunk, 0] = _draw(name, len(chunk), grid, random)
-    return images, labels
+    return labelled(number, _grid(height, width), seed, classes, _draw)
 
 
 def _grid(height: int, width: int) -> tuple[Floats, Floats]:

@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelbook.data.drawing import labelled
+
 Floats = NDArray[np.float32]
 
 CLASSES = ("none", "center", "donut", "edge-loc", "edge-ring", "loc", "near-full", "random", "scratch")
 
 # Grey levels of a map.
 NO_DIE, PASSED, FAILED = 0.0, 0.5, 1.0
-
-_CHUNK = 256  # maps drawn at a time: large enough for NumPy to be quick, small enough to stay in cache
 
 
 def wafers(
@@ -53,16 +53,7 @@ def wafers(
     if number < 0:
         raise ValueError(f"number of wafers must not be negative, got {number}")
 
-    random = np.random.default_rng(seed)
-    labels = random.integers(len(classes), size=number)
-    images = np.empty((number, 1, height, width), np.float32)
-    grid = _grid(height, width)
-    for label, name in enumerate(classes):
-        members = np.flatnonzero(labels == label)
-        for start in range(0, len(members), _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            images[chunk, 0] = _draw(name, len(chunk), grid, random)
-    return images, labels
+    return labelled(number, _grid(height, width), seed, classes, _draw)
 
 
 def _grid(height: int, width: int) -> tuple[Floats, Floats]:
