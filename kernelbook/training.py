@@ -6,6 +6,8 @@ several times, and `Spread` prints mean and standard deviation to no more digits
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
+
+from kernelbook.regularise import Augment
 
 Data = tuple[torch.Tensor, torch.Tensor]  # inputs (N, C, H, W) float32, labels (N,) int64
 
@@ -47,6 +51,8 @@ def fit(
     weight_decay: float = 0.0,
     seed: int = 0,
     progress: bool = False,
+    augment: Augment | None = None,
+    keep_best: bool = False,
 ) -> History:
     """Train `model` in place with Adam (AdamW if `weight_decay` is not 0) on cross-entropy.
 
@@ -55,9 +61,15 @@ def fit(
     learning_rate: the first one; it falls to 0 along a half cosine over the run.
     seed: fixes the order of the batches and dropout, not the model's initial weights (`over_seeds` fixes both).
     progress: show a bar while it runs. It goes when the run ends, and never gets into a committed chapter.
+    augment: changes each batch before the network sees it, see `kernelbook.regularise`. The training accuracy then
+        compares what the network says of a changed picture with the label that the unchanged one had.
+    keep_best: leave the weights of the epoch whose `test_loss` was lowest (early stopping; `test` is then no test any
+        more, but a validation set).
 
-    Returns the run's History. Raises ValueError if inputs and labels differ in number.
+    Returns the run's History. Raises ValueError if inputs and labels differ in number, and for keep_best without test.
     """
+    if keep_best and test is None:
+        raise ValueError("keep_best needs a validation set: give `test`")
     for name, given in {"train": train, "test": test}.items():
         if given is not None and len(given[0]) != len(given[1]):
             raise ValueError(f"{name} has {len(given[0])} inputs but {len(given[1])} labels")
@@ -69,14 +81,16 @@ def fit(
     steps = epochs * -(-len(x) // batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
     history, start = History(), time.perf_counter()
+    best: tuple[float, dict[str, torch.Tensor]] = math.inf, {}
 
     for _ in _watched(range(epochs), progress):
         model.train()
         loss_sum = right = 0.0
         for batch in torch.randperm(len(x), generator=shuffle).split(batch_size):
             batch = batch.to(device)
-            said = model(x[batch])
-            loss = F.cross_entropy(said, y[batch])
+            inputs, targets = (x[batch], y[batch]) if augment is None else augment(x[batch], y[batch])
+            said = model(inputs)
+            loss = F.cross_entropy(said, targets)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -89,6 +103,10 @@ def fit(
             measured = evaluate(model, test)
             history.test_loss.append(measured[0])
             history.test_accuracy.append(measured[1])
+            if keep_best and measured[0] < best[0]:
+                best = measured[0], copy.deepcopy(model.state_dict())
+    if best[1]:
+        model.load_state_dict(best[1])
     history.seconds = time.perf_counter() - start
     return history
 

@@ -72,6 +72,33 @@ def test_inputs_and_labels_must_agree():
         training.fit(net(), (x, y), (x, y[:-1]), epochs=1)
 
 
+def test_augmentation_sees_every_batch_and_may_answer_with_shares():
+    seen = []
+
+    def augment(x, y):
+        seen.append(len(x))
+        return x, nn.functional.one_hot(y, 2).float()
+
+    plain, _ = run(3)
+    shared, _ = run(3, augment=augment)
+    assert sum(seen) == 8 * 200
+    assert shared.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
+    assert shared.train_accuracy == plain.train_accuracy
+    flipped, _ = run(3, augment=lambda x, y: (x, 1 - y))
+    assert flipped.test_accuracy[-1] < 0.2, "what it answers is what is learned"
+
+
+def test_keep_best_leaves_the_weights_of_the_best_epoch():
+    train, validation = separable(), separable(seed=1)
+    for rate in (3e-3, 30.0):  # 30 wrecks the network after the first steps
+        torch.manual_seed(0)
+        model = net()
+        history = training.fit(model, train, validation, epochs=5, learning_rate=rate, keep_best=True)
+        assert training.evaluate(model, validation)[0] == pytest.approx(min(history.test_loss), rel=1e-5)
+    with pytest.raises(ValueError, match="keep_best needs a validation set"):
+        training.fit(net(), train, None, epochs=1, keep_best=True)
+
+
 def test_predict_is_in_evaluation_mode():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(4, 2)).train()
