@@ -12,7 +12,7 @@ STANDARD = set(sys.stdlib_module_names)
 # What each room may import beyond the standard library and itself.
 ALLOWED = {
     "kernelbook": """
-        numpy torch torchvision matplotlib ipywidgets anywidget traitlets sklearn IPython PIL tqdm
+        numpy torch torchvision matplotlib ipywidgets anywidget traitlets sklearn IPython PIL tqdm onnx onnxruntime
     """,
     "autograder": """
         nbgrader nbformat nbconvert jupyter_core traitlets sqlalchemy numpy torch msgpack nh3 jsonschema pyseccomp
