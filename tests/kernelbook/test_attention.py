@@ -103,7 +103,7 @@ def test_the_whole_network_stage_by_stage(side, patch, heads, blocks):
     model = shaken(VisionTransformer(Size(blocks, 6, 10, heads), patch, 5, side, c_in=2))
     x = noise(3, 2, side, side)
     seen: list[torch.Tensor] = []
-    for part in model.encoder.blocks:
+    for part in model.get_submodule("encoder.blocks").children():
         part.register_forward_hook(lambda module, given, answer: seen.append(answer))
     scores = model(x)
     stages = attention.vision_transformer(x.numpy(), arrays(model), heads)
