@@ -363,3 +363,53 @@ def shortcut(layers: Sequence[str], after: str = "") -> Figure:
         axis.set(xlim=(-0.2, last + 1.2), ylim=(-1, 1.3), xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     return figure
+
+
+def pipeline(steps: Sequence[tuple[str, str]], columns: int = 4) -> Figure:
+    """A network as a row of boxes with arrows between them, `columns` to a line of the page.
+
+    steps: for each box its name, and the shape of what leaves it, written below. Raises ValueError for no steps.
+    """
+    if not steps:
+        raise ValueError("a pipeline needs at least one step")
+    rows = -(-len(steps) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 0.95 * rows + 0.1)
+        axis = axes[0, 0]
+        arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+        for place, (name, shape) in enumerate(steps):
+            row, column = divmod(place, columns)
+            box = Rectangle((column + 0.09, -row - 0.3), 0.76, 0.6, fc="#eef3f8", ec=BLUE, lw=1.2)
+            axis.add_patch(box)
+            axis.text(column + 0.47, -row, name, ha="center", va="center", fontsize=9.5)
+            axis.text(column + 0.47, -row - 0.34, shape, ha="center", va="top", fontsize=8.5, color=BLUE)
+            if column:
+                axis.annotate("", (column + 0.09, -row), (column - 0.15, -row), arrowprops=arrow)
+            elif row:  # from the end of the line above
+                axis.annotate("", (0.08, -row), (-0.12, -row), arrowprops=arrow)
+        axis.set(xlim=(-0.15, columns), ylim=(-rows + 0.38, 0.42), xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return figure
+
+
+def confusion(matrix: Any, names: Sequence[str]) -> Figure:
+    """How often each class (row) was called each class (column): counts, darker for a larger share of their row.
+
+    matrix: (classes, classes) whole numbers; zeros are left blank. Raises ValueError where names and matrix differ.
+    """
+    counts = np.asarray(matrix)
+    if counts.shape != (len(names), len(names)):
+        raise ValueError(f"expected a ({len(names)}, {len(names)}) matrix for {len(names)} names, got {counts.shape}")
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, WIDTH * 0.92)
+        axis = axes[0, 0]
+        axis.imshow(shares, cmap=HEAT, norm=Normalize(0, 1))
+        for (row, column), count in np.ndenumerate(counts):
+            colour = PAPER if shares[row, column] > 0.5 else INK
+            axis.text(column, row, f"{count}" if count else "", ha="center", va="center", color=colour, fontsize=9)
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_yticks(range(len(names)), names)
+        axis.set(xlabel="what the network said", ylabel="what it was")
+        axis.tick_params(length=0)
+    return figure

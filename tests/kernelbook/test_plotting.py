@@ -20,6 +20,8 @@ FIGURES = {
         [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 2]}, "x", "y (m)", log="x", limits={"a": 4}
     ),
     "bars": lambda: plotting.bars({"work": {"a": 2, "b": 3}, "time": {"a": 1, "b": 2}}, "times less"),
+    "pipeline": lambda: plotting.pipeline([("conv", "8 × 4"), ("pool", "8 × 2"), ("mean", "8")], columns=2),
+    "confusion": lambda: plotting.confusion([[3, 1], [0, 2]], ["a", "b"]),
     "spreads": lambda: plotting.spreads({"a": [0.5, 0.6], "b": [0.7, 0.8, 0.9]}, "accuracy (%)"),
 }
 
@@ -159,3 +161,24 @@ def test_shortcut_draws_its_layers_in_order():
     assert [t for t in texts if t in ("conv", "ReLU", "+", "x", "y")] == ["conv", "ReLU", "conv", "+", "ReLU", "x", "y"]
     with pytest.raises(ValueError, match="at least one layer"):
         plotting.shortcut([])
+
+
+def test_a_pipeline_names_every_step_and_what_leaves_it_on_as_many_lines_as_it_needs():
+    axis = plotting.pipeline([("a", "1"), ("b", "2"), ("c", "3")], columns=2).axes[0]
+    assert [text.get_text() for text in axis.texts if text.get_text()] == ["a", "1", "b", "2", "c", "3"]
+    assert [round(patch.get_y() + patch.get_height() / 2) for patch in axis.patches[:3] if patch.get_width()] == [
+        0,
+        0,
+        -1,
+    ]
+    with pytest.raises(ValueError, match="at least one step"):
+        plotting.pipeline([])
+
+
+def test_confusion_writes_counts_row_by_row_and_colours_by_the_share_of_the_row():
+    axis = plotting.confusion([[3, 1], [0, 20]], ["a", "b"]).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["3", "1", "", "20"]
+    assert axis.images[0].get_array().tolist() == [[0.75, 0.25], [0.0, 1.0]]
+    assert axis.get_ylabel() == "what it was"
+    with pytest.raises(ValueError, match=r"expected a \(3, 3\) matrix for 3 names, got \(2, 2\)"):
+        plotting.confusion([[3, 1], [0, 2]], ["a", "b", "c"])
