@@ -31,13 +31,14 @@ class WaferCNN(nn.Module):
         super().__init__()
         pairs = zip(CHANNELS, CHANNELS[1:], STRIDES, strict=False)
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=s, padding=1) for i, o, s in pairs)
+        self.relus = nn.ModuleList(nn.ReLU() for _ in STRIDES)  # modules, so that their answers can be hooked
         self.head = nn.Linear(CHANNELS[-1], len(CLASSES))
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Every layer's maps after ReLU: (N, 8, 32, 32), (N, 12, 16, 16), (N, 16, 8, 8), (N, 16, 8, 8)."""
         found = []
-        for conv in self.convs:
-            x = torch.relu(conv(x))
+        for conv, relu in zip(self.convs, self.relus, strict=True):
+            x = relu(conv(x))
             found.append(x)
         return found
 
@@ -58,8 +59,8 @@ class _Normalised(WaferCNN):
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         found = []
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = torch.relu(norm(conv(x)))
+        for conv, norm, relu in zip(self.convs, self.norms, self.relus, strict=True):
+            x = relu(norm(conv(x)))
             found.append(x)
         return found
 

@@ -8,7 +8,7 @@ single images share. `load` has them all, and the real collections, behind one c
 from kernelbook.data.images import IMAGE_NAMES, PHOTOGRAPHS, digits, image, photograph, photographs
 from kernelbook.data.load import DataUnavailable, Pictures, cache_folder, load
 from kernelbook.data.textures import OUTLINES, TEXTURED_SHAPES, TEXTURES, textures
-from kernelbook.data.wafers import CLASSES, wafers
+from kernelbook.data.wafers import CLASSES, faults, wafers
 
 __all__ = [
     "CLASSES",
@@ -21,6 +21,7 @@ __all__ = [
     "Pictures",
     "cache_folder",
     "digits",
+    "faults",
     "image",
     "load",
     "photograph",

@@ -43,6 +43,22 @@ def wafers(
 
     Raises ValueError for an unknown class, a map smaller than 8 dies or a negative number.
     """
+    return labelled(number, _checked(number, size, classes), seed, classes, _draw)
+
+
+def faults(
+    number: int, size: int | tuple[int, int] = 32, seed: int = 0, classes: Sequence[str] = CLASSES
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Where the fault of each wafer struck, for the very wafers that `wafers` draws from the same arguments.
+
+    Returns `(struck, labels)`: struck (number, 1, H, W) float32, each die's probability to fail by the fault of its
+    wafer's class, without the dust; 0 where there is no die. Raises ValueError as `wafers` does.
+    """
+    return labelled(number, _checked(number, size, classes), seed, classes, _strike)
+
+
+def _checked(number: int, size: int | tuple[int, int], classes: Sequence[str]) -> tuple[Floats, Floats]:
+    """The grid of dies, if all arguments make sense."""
     height, width = (size, size) if isinstance(size, int) else size
     if unknown := [name for name in classes if name not in CLASSES]:
         raise ValueError(f"unknown wafer class {unknown[0]!r}: choose from {', '.join(CLASSES)}")
@@ -53,7 +69,7 @@ def wafers(
     if number < 0:
         raise ValueError(f"number of wafers must not be negative, got {number}")
 
-    return labelled(number, _grid(height, width), seed, classes, _draw)
+    return _grid(height, width)
 
 
 def _grid(height: int, width: int) -> tuple[Floats, Floats]:
@@ -65,12 +81,24 @@ def _grid(height: int, width: int) -> tuple[Floats, Floats]:
 
 def _draw(name: str, number: int, grid: tuple[Floats, Floats], random: np.random.Generator) -> Floats:
     """(number, H, W) maps of one class."""
+    return _drawn(name, number, grid, random)[0]
+
+
+def _strike(name: str, number: int, grid: tuple[Floats, Floats], random: np.random.Generator) -> Floats:
+    """(number, H, W) probabilities of one class's fault; draws all that `_draw` draws, to stay in step with it."""
+    return _drawn(name, number, grid, random)[1]
+
+
+def _drawn(name: str, number: int, grid: tuple[Floats, Floats], random: np.random.Generator) -> tuple[Floats, Floats]:
+    """Maps of one class and where its fault struck, (number, H, W) each."""
     y, x = grid
     struck = _PATTERNS[name](number, y, x, random)
     dust = _uniform(random, number, 0.02, 0.10)
     failure = 1 - (1 - dust) * (1 - struck)
     failed = random.random((number, *y.shape[1:]), dtype=np.float32) < failure
-    return np.where(x**2 + y**2 > 1, np.float32(NO_DIE), np.where(failed, np.float32(FAILED), np.float32(PASSED)))
+    outside = x**2 + y**2 > 1
+    maps = np.where(outside, np.float32(NO_DIE), np.where(failed, np.float32(FAILED), np.float32(PASSED)))
+    return maps, np.where(outside, np.float32(0), struck)
 
 
 def _uniform(random: np.random.Generator, number: int, low: float, high: float) -> Floats:

@@ -75,6 +75,23 @@ def test_failed_dies_lie_where_the_class_says():
     assert 0.2 < flat.min() < flat.max() < 0.45
 
 
+@pytest.mark.parametrize("size", [16, (24, 40)])
+def test_faults_say_where_the_same_wafers_were_struck(size):
+    images, labels = data.wafers(900, size, seed=5)
+    struck, again = data.faults(900, size, seed=5)
+    assert (again == labels).all()
+    assert struck.shape == images.shape
+    assert struck[images == 0].max() == 0
+    for low, high in [(0.0, 0.01), (0.2, 0.4), (0.6, 0.8)]:
+        among = (struck >= low) & (struck < high) & (images > 0)
+        failed = (images[among] == 1).mean()  # 2 to 10 % of the dies fail by dust
+        expected = 1 - (1 - 0.06) * (1 - struck[among].mean())
+        assert failed == pytest.approx(expected, abs=0.02)
+    none = data.CLASSES.index("none")
+    assert struck[labels == none].max() == 0
+    assert (data.faults(900, size, seed=6)[0] != struck).any()
+
+
 def test_an_edge_patch_is_one_sided_and_an_edge_ring_is_not():
     def one_sidedness(name):
         y, x = (2 * np.indices((32, 32)) + 1) / 32 - 1
