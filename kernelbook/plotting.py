@@ -125,6 +125,32 @@ def maps(
     return figure
 
 
+def tiles(rows: Sequence[Any], titles: Sequence[str] | None = None) -> Figure:
+    """Small pictures in rows, each row under its own name: filters, patches, anything that fits a tile.
+
+    rows: arrays (number, H, W, 3) of red, green and blue, or (number, H, W) of grey, from 0 to 1. titles: one a row.
+    Raises ValueError for other shapes, values outside 0 to 1, and a number of titles that is not that of the rows.
+    """
+    arrays = [np.asarray(row) for row in rows]
+    if not arrays or any(row.ndim not in (3, 4) or (row.ndim == 4 and row.shape[3] != 3) for row in arrays):
+        raise ValueError(f"expected rows (number, H, W) or (number, H, W, 3), got {[row.shape for row in arrays]}")
+    if any(row.size and (row.min() < 0 or row.max() > 1) for row in arrays):
+        raise ValueError("tiles have values from 0 to 1; scale them first")
+    names = [""] * len(arrays) if titles is None else list(titles)
+    if len(names) != len(arrays):
+        raise ValueError(f"expected {len(arrays)} titles, got {len(names)}")
+    columns = max(len(row) for row in arrays)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(len(arrays), columns, len(arrays) * (WIDTH / (columns + 1) + 0.15))
+        for line, row, name in zip(axes, arrays, names, strict=True):
+            for place, axis in enumerate(line):
+                _bare(axis, "")
+                if place < len(row):
+                    axis.imshow(row[place], cmap=GREY, vmin=0, vmax=1)
+            line[0].set_ylabel(name)
+    return figure
+
+
 def grids(
     arrays: Sequence[Any],
     titles: Sequence[str] | None = None,
