@@ -19,6 +19,7 @@ FIGURES = {
     "lines": lambda: plotting.lines(
         [1, 2, 4], {"a": [1, 2, 3], "b": [3, 2, 2]}, "x", "y (m)", log="x", limits={"a": 4}
     ),
+    "tiles": lambda: plotting.tiles([np.ones((2, 3, 3, 3)) / 2, np.eye(3)[None]], ["colour", "grey"]),
     "bars": lambda: plotting.bars({"work": {"a": 2, "b": 3}, "time": {"a": 1, "b": 2}}, "times less"),
     "pipeline": lambda: plotting.pipeline([("conv", "8 × 4"), ("pool", "8 × 2"), ("mean", "8")], columns=2),
     "confusion": lambda: plotting.confusion([[3, 1], [0, 2]], ["a", "b"]),
@@ -182,3 +183,21 @@ def test_confusion_writes_counts_row_by_row_and_colours_by_the_share_of_the_row(
     assert axis.get_ylabel() == "what it was"
     with pytest.raises(ValueError, match=r"expected a \(3, 3\) matrix for 3 names, got \(2, 2\)"):
         plotting.confusion([[3, 1], [0, 2]], ["a", "b", "c"])
+
+
+def test_tiles_show_colours_and_greys_as_they_are_and_refuse_what_would_be_cut_off():
+    colours = np.random.default_rng(0).random((3, 4, 5, 3))
+    figure = plotting.tiles([colours, np.eye(4)[None]], ["one", "other"])
+    shown = [axis.images[0] for axis in figure.axes if axis.images]
+    assert len(shown) == 4
+    np.testing.assert_array_equal(shown[1].get_array(), colours[1])
+    assert shown[3].get_clim() == (0, 1)
+    for rows, message in [
+        ([], "expected rows"),
+        ([np.ones((2, 3, 3, 4))], "expected rows"),
+        ([2 * np.ones((1, 2, 2))], "0 to 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            plotting.tiles(rows)
+    with pytest.raises(ValueError, match="expected 1 titles, got 2"):
+        plotting.tiles([np.eye(2)[None]], ["a", "b"])
