@@ -2,9 +2,10 @@
 
     python book/tools/question_numbers.py
 
-A question's `computed` and its number's `from` are Python expressions over `math`, `np`, `torch` and kernelbook's
-modules. A number in its texts must be a value or a literal of one of them, or be printed or asserted on the page that
-shows the question, or stand in a sentence with a citation, or be excused in allowed_numbers.yml under `questions`.
+A question's `computed` and its number's `from` are Python expressions over `math`, `np`, `torch`, kernelbook's modules
+and `size_of("resnet50", "stages.3", classes=5)`, the parameters of a network or of a part of it. A number in its texts
+must be a value or a literal of one of them, or be printed or asserted on the page that shows the question, or stand in
+a sentence with a citation, or be excused in allowed_numbers.yml under `questions`.
 """
 
 import ast
@@ -27,9 +28,14 @@ def namespace() -> dict[str, Any]:
     import torch
 
     from kernelbook import channels, costs, kernels, matrix, models, ops, pooling, receptive_field
-    from kernelbook.models.summary import summary
 
-    names = {"math": math, "np": np, "torch": torch, "summary": summary, "channels": channels, "costs": costs}
+    def size_of(name: str, part: str = "", **options: Any) -> int:
+        """The parameters of one of the book's networks, or of those parts of it whose names start with `part`."""
+        with torch.device("meta"):
+            model = models.build(name, **options)
+        return sum(values.numel() for path, values in model.named_parameters() if path.startswith(part))
+
+    names = {"math": math, "np": np, "torch": torch, "size_of": size_of, "channels": channels, "costs": costs}
     modules = {"kernels": kernels, "matrix": matrix, "models": models, "ops": ops, "pooling": pooling}
     return {**names, **modules, "receptive_field": receptive_field}
 

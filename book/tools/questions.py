@@ -34,7 +34,7 @@ LONGEST = {"ask": 220, "answer": 900, "says": 160, "why": 420, "follow ask": 200
 
 ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 ROW = re.compile(r"C\d\.\d+")
-PLACE = re.compile(r"([\w-]+)#([\w-]+)")
+PLACE = re.compile(r"([\w-]+)(?:#([\w-]+))?")
 BOOK = "book"
 
 
@@ -65,8 +65,8 @@ class Numeric:
 class Question:
     """One question of the bank. All texts are Markdown; `ask` and the choices are one line each.
 
-    see: where the book answers it, as (page, anchor); page: the page that shows it; row: its row of the coverage list;
-    computed: Python expressions whose values back the numbers in the texts.
+    see: where the book answers it, as (page, anchor), with "" for a whole page; page: the page that shows the question;
+    row: its row of the coverage list; computed: Python expressions whose values back the numbers in the texts.
     """
 
     id: str
@@ -158,7 +158,7 @@ class _Reader:
         see = [PLACE.fullmatch(str(place)) for place in self._list("see")]
         if not see or not all(see):
             raise self.error(f"'see' must be a list of page#anchor, not {self.entry['see']!r}")
-        places = tuple((match[1], match[2]) for match in see if match)
+        places = tuple((match[1], match[2] or "") for match in see if match)
         row = str(self.entry.get("row", ""))
         if row and not ROW.fullmatch(row):
             raise self.error(f"'row' must look like C2.41, not {row!r}")
@@ -367,16 +367,16 @@ class Questions(SphinxDirective):
         sentence = nodes.paragraph("", "Read: ")
         places = [place for place in question.see if self._in_book(place[0])]
         for index, (page, anchor) in enumerate(places):
+            target = anchor or f"/{BOOK}/{page}"
             reference = addnodes.pending_xref(
-                anchor,
-                nodes.inline(anchor, anchor),
+                target,
+                nodes.inline(target, target),
                 refdomain="std",
-                reftype="ref",
-                reftarget=anchor,
+                reftype="ref" if anchor else "doc",
+                reftarget=target,
                 refdoc=self.env.docname,
                 refexplicit=False,
                 refwarn=True,
-                questionpage=page,
             )
             sentence += [nodes.Text(", " if index else ""), reference]
         return Part("", sentence, classes=["question-see"]) if places else None
