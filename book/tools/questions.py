@@ -36,6 +36,7 @@ ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 ROW = re.compile(r"C\d\.\d+")
 PLACE = re.compile(r"([\w-]+)(?:#([\w-]+))?")
 BOOK = "book"
+DECK = 'class="question-chapter"'
 
 
 class QuestionError(Exception):
@@ -299,7 +300,8 @@ class Questions(SphinxDirective):
             if not found:
                 raise self.error(f"{BANK.name} has no question for the page {here}")
             return list(found)
-        known = [page for page in dict.fromkeys(question.page for question in bank) if self._in_book(page)]
+        pages = dict.fromkeys(question.page for question in bank)
+        known = [page for page in pages if page != here and self._in_book(page)]
         shown: list[nodes.Node] = []
         for page in sorted(known):
             section = nodes.section(ids=[f"questions-{page}"], classes=["question-chapter"])
@@ -394,7 +396,7 @@ def page_title(path: Path) -> str:
 
 def add_script(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Load the flashcards' script where the deck is, and nowhere else."""
-    if 'class="question-deck"' in context.get("body", ""):
+    if DECK in context.get("body", ""):
         app.add_js_file("questions.js", loading_method="defer")
 
 

@@ -6,6 +6,8 @@
  * dist/<lab>.mjs  one module a lab for Jupyter, anywidget's `_esm`
  * dist/labs.css   the style sheet for Jupyter, anywidget's `_css`; labs.js carries the same
  *
+ * dist/<page>.js  a page's own script that is no lab (pages/), with its style sheet inside, as a classic script
+ *
  * A lab is any `<name>.js` beside this file. Nothing is done when no source has changed since the last build.
  */
 import { createHash } from "node:crypto";
@@ -23,9 +25,19 @@ const list = (folder, pattern) =>
     .filter((name) => pattern.test(name))
     .sort();
 const labs = list(".", /^[a-z_]+\.js$/).map((file) => file.replace(/\.js$/, ""));
-const sources = [...list(".", /\.(js|mjs|css)$/), ...list("lib", /\.(js|json)$/).map((name) => join("lib", name))];
+const pages = list("pages", /^[a-z_]+\.js$/).map((file) => file.replace(/\.js$/, ""));
+const sources = [
+  ...list(".", /\.(js|mjs|css)$/),
+  ...list("lib", /\.(js|json)$/).map((name) => join("lib", name)),
+  ...list("pages", /\.(js|css)$/).map((name) => join("pages", name)),
+];
 const named = labs.map((lab) => ({ lab, name: lab.replaceAll("_", "-") }));
-const outputs = ["labs.js", "labs.css", ...named.flatMap(({ lab, name }) => [`${lab}.mjs`, `lab-${name}.js`])];
+const outputs = [
+  "labs.js",
+  "labs.css",
+  ...named.flatMap(({ lab, name }) => [`${lab}.mjs`, `lab-${name}.js`]),
+  ...pages.map((page) => `${page}.js`),
+];
 
 const hash = createHash("sha256");
 for (const source of sources)
@@ -72,17 +84,22 @@ if (!fresh) {
     legalComments: "none",
     logLevel: "warning",
   };
-  /** @param {string} file @param {{lab: string, name: string}[]} shown */
-  const classic = (file, shown) =>
+  /** @param {string} page */
+  const own = async (page) =>
+    `import { startWhenLoaded } from "./pages/${page}.js";
+    startWhenLoaded(${JSON.stringify(await styleOf(`pages/${page}.css`))});`;
+  /** @param {string} file @param {string} contents */
+  const classic = (file, contents) =>
     esbuild.build({
       ...common,
-      stdin: { contents: page(shown), resolveDir: here },
+      stdin: { contents, resolveDir: here },
       outfile: join(made, file),
       format: "iife",
     });
   await Promise.all([
-    classic("labs.js", named),
-    ...named.map((one) => classic(`lab-${one.name}.js`, [one])),
+    classic("labs.js", page(named)),
+    ...named.map((one) => classic(`lab-${one.name}.js`, page([one]))),
+    ...pages.map(async (name) => classic(`${name}.js`, await own(name))),
     esbuild.build({
       ...common,
       entryPoints: labs.map((lab) => join(here, `${lab}.js`)),
