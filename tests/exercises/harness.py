@@ -2,7 +2,8 @@
 
 It must never decide anything by itself: the cells are the instructor's, run in order, and nbgrader's own
 `determine_grade` turns what a test cell put out into points. What is left out is the kernel: each run is a fork of
-this process (NumPy and torch are loaded once) with a namespace of its own.
+this process (NumPy and torch are loaded once) with a namespace of its own. Answers to the same task are forks of one
+process that has run the cells above it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tomllib
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -95,41 +96,40 @@ class Assignment:
 
         stop_early: leave the task's later tests out once one has lost points (they count as lost).
         """
-        return _forked(lambda: self._run({task.name: answer}, task.tests, stop_early))
+        return self.grade_each(task, [answer], stop_early=stop_early)[0]
+
+    def grade_each(self, task: Task, answers: Sequence[str], *, stop_early: bool = False) -> list[Verdict]:
+        """`grade` for each of these answers; the cells above the task's answer run once."""
+        place = next(i for i, cell in enumerate(self.notebook.cells) if _id(cell) == task.name)
+        above, below = self.notebook.cells[:place], self.notebook.cells[place:]
+
+        def run() -> list[Verdict]:
+            namespace: dict[str, Any] = {"__name__": "__main__"}
+            _run(above, {}, (), namespace)
+            return [
+                _forked(lambda answer=answer: [_run(below, {task.name: answer}, task.tests, namespace, stop_early)])[0]
+                for answer in answers
+            ]
+
+        verdicts = _forked(run, seconds=SECONDS * (len(answers) + 1), parent=True)
+        return verdicts if len(verdicts) == len(answers) else verdicts * len(answers)
 
     def grade_all(self, answers: Mapping[str, str]) -> Verdict:
         """Points of a whole notebook in which these answers, by grade_id, stand instead of the instructor's."""
-        return _forked(lambda: self._run(answers, {name for task in self.tasks for name in task.tests}, False))
+        tests = {name for task in self.tasks for name in task.tests}
+        return _forked(lambda: [_run(self.notebook.cells, answers, tests, {"__name__": "__main__"})])[0]
 
     def errors(self) -> dict[str, str]:
         """What the code cells raise when the notebook runs from top to bottom, none left out: message by grade_id."""
 
-        def run() -> Verdict:
+        def run() -> list[Verdict]:
             namespace: dict[str, Any] = {"__name__": "__main__"}
             cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
             outputs = {_id(cell): _execute(cell.source, namespace) for cell in cells}
             failed = {name: out for name, out in outputs.items() if any(o.output_type == "error" for o in out)}
-            return Verdict({}, {name: _message(out) for name, out in failed.items()})
+            return [Verdict({}, {name: _message(out) for name, out in failed.items()})]
 
-        return _forked(run).messages
-
-    def _run(self, answers: Mapping[str, str], tests: Iterable[str], stop_early: bool) -> Verdict:
-        wanted = set(tests)
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        verdict = Verdict({}, {})
-        for cell in self.notebook.cells:
-            if cell.cell_type != "code" or (is_grade(cell) and _id(cell) not in wanted):
-                continue
-            name = _id(cell)
-            outputs = _execute(answers.get(name, cell.source), namespace)
-            if is_grade(cell):
-                points, most = determine_grade(NotebookNode({**cell, "outputs": outputs}))
-                verdict.points[name] = points
-                verdict.messages[name] = _message(outputs)
-                wanted.discard(name)
-                if not wanted or (stop_early and points < most):
-                    break
-        return verdict
+        return _forked(run)[0].messages
 
     @cached_property
     def answers(self) -> Answers:
@@ -157,16 +157,20 @@ class Assignment:
 
     def survivors(self, task: Task) -> list[Mutant]:
         """Mutants that lose no points."""
-        return [m for m in self.mutants(task) if not self.grade(task, m.source, stop_early=True).lost(task)]
+        mutants = self.mutants(task)
+        verdicts = self.grade_each(task, [mutant.source for mutant in mutants], stop_early=True)
+        return [mutant for mutant, verdict in zip(mutants, verdicts, strict=True) if not verdict.lost(task)]
 
     def accepted(self, task: Task) -> list[tuple[Wrong, Verdict]]:
         """Wrong answers that do not get just the points that they should."""
-        verdicts = [(wrong, self.grade(task, wrong.source)) for wrong in self.answers.wrongs[task.name]]
+        wrongs = self.answers.wrongs[task.name]
+        verdicts = zip(wrongs, self.grade_each(task, [wrong.source for wrong in wrongs]), strict=True)
         return [(wrong, verdict) for wrong, verdict in verdicts if verdict.points != {**task.tests, **wrong.gives}]
 
     def rejected(self, task: Task) -> list[tuple[Right, Verdict]]:
         """Right answers that lose points."""
-        verdicts = [(right, self.grade(task, right.source)) for right in self.answers.rights[task.name]]
+        rights = self.answers.rights[task.name]
+        verdicts = zip(rights, self.grade_each(task, [right.source for right in rights]), strict=True)
         return [(right, verdict) for right, verdict in verdicts if verdict.lost(task)]
 
 
@@ -241,6 +245,32 @@ def _tasks(notebook: NotebookNode) -> list[Task]:
     return tasks
 
 
+def _run(
+    cells: Iterable[NotebookNode],
+    answers: Mapping[str, str],
+    tests: Iterable[str],
+    namespace: dict[str, Any],
+    stop_early: bool = False,
+) -> Verdict:
+    """Run the code cells in order, of the test cells only `tests`, and end after the last of these."""
+    wanted = set(tests)
+    ends = bool(wanted)
+    verdict = Verdict({}, {})
+    for cell in cells:
+        if cell.cell_type != "code" or (is_grade(cell) and _id(cell) not in wanted):
+            continue
+        name = _id(cell)
+        outputs = _execute(answers.get(name, cell.source), namespace)
+        if is_grade(cell):
+            points, most = determine_grade(NotebookNode({**cell, "outputs": outputs}))
+            verdict.points[name] = points
+            verdict.messages[name] = _message(outputs)
+            wanted.discard(name)
+            if (ends and not wanted) or (stop_early and points < most):
+                break
+    return verdict
+
+
 def _execute(source: str, namespace: dict[str, Any]) -> list[NotebookNode]:
     """Run a cell; its outputs as a kernel would report them."""
     stdout, stderr, outputs = io.StringIO(), io.StringIO(), []
@@ -281,8 +311,8 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
-def _forked(work: Any) -> Verdict:
-    """`work()` in a child process, which ends with it, whatever it does."""
+def _forked(work: Callable[[], list[Verdict]], seconds: float = SECONDS, parent: bool = False) -> list[Verdict]:
+    """`work()` in a child process, which ends with it, whatever it does. parent: it has children of its own."""
     import torch
 
     torch.set_num_threads(1)
@@ -292,18 +322,19 @@ def _forked(work: Any) -> Verdict:
     def child() -> None:
         warnings.resetwarnings()
         warnings.showwarning = _show_warning
-        verdict = work()
-        sender.send_bytes(json.dumps([verdict.points, verdict.messages]).encode())
+        verdicts = work()
+        sender.send_bytes(json.dumps([[verdict.points, verdict.messages] for verdict in verdicts]).encode())
 
-    process = fork.Process(target=child, daemon=True)
+    process = fork.Process(target=child, daemon=not parent)
     process.start()
     sender.close()
     try:
-        if receiver.poll(SECONDS):
-            return Verdict(*json.loads(receiver.recv_bytes()))
-        return Verdict({}, {"": f"ran longer than {SECONDS:.0f} s"})
+        if receiver.poll(seconds):
+            return [Verdict(*verdict) for verdict in json.loads(receiver.recv_bytes())]
+        return [Verdict({}, {"": f"ran longer than {seconds:.0f} s"})]
     except EOFError:
-        return Verdict({}, {"": f"ended with exit code {process.exitcode}"})
+        process.join()
+        return [Verdict({}, {"": f"ended with exit code {process.exitcode}"})]
     finally:
         process.kill()
         process.join()

@@ -36,9 +36,10 @@ def test_a_task_is_tried_on_many_answers(name: str, task: Task):
 @every_task
 def test_wrong_answers_lose_their_points_and_are_told_why(name: str, task: Task):
     assignment = ASSIGNMENTS[name]
-    for wrong in assignment.answers.wrongs[task.name]:
+    wrongs = assignment.answers.wrongs[task.name]
+    verdicts = assignment.grade_each(task, [wrong.source for wrong in wrongs])
+    for wrong, verdict in zip(wrongs, verdicts, strict=True):
         assert any(points < task.tests[test] for test, points in wrong.gives.items()), wrong.what
-        verdict = assignment.grade(task, wrong.source)
         assert verdict.points == {**task.tests, **wrong.gives}, (wrong.what, verdict)
         for test in verdict.lost(task):
             _check_message(verdict.messages[test], f"{wrong.what}: {test}")
