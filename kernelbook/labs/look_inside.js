@@ -11,6 +11,7 @@ import { tryRow } from "./lib/experiments.js";
 import { by, factor, grouped, number } from "./lib/format.js";
 import { globalMean, linear, relu, reluGradient, softmax } from "./lib/layers.js";
 import { CELL, LEVELS, NumberMap, frame, legend, numbersTable } from "./lib/map.js";
+import { whenIdle } from "./lib/idle.js";
 import { read, watch, write } from "./lib/model.js";
 import { ARROWS } from "./lib/sketch.js";
 import { toolbar } from "./lib/toolbar.js";
@@ -253,6 +254,23 @@ export function render({ model, el }) {
   let stroke = null;
   /** @param {State} changes */
   const change = (changes) => write(model, changes);
+
+  /**
+   * What the network makes of the examples and experiments: the reader goes back and forth between them.
+   * @type {Map<string, {failed: Uint8Array, pass: ReturnType<typeof run>}>}
+   */
+  const passes = new Map();
+  /** @param {State} of @param {boolean} [keep] */
+  function look({ drawing, wafer, example }, keep = !drawing) {
+    const name = drawing || `${wafer} ${example}`;
+    let found = passes.get(name);
+    if (!found) {
+      const failed = decode(drawing) ?? network.example(wafer, example);
+      found = { failed, pass: run(network, failed) };
+      if (keep) passes.set(name, found);
+    }
+    return found;
+  }
 
   const trial = tryRow(model, {
     experiments: EXPERIMENTS,
@@ -642,8 +660,7 @@ export function render({ model, el }) {
     const newWafer = source !== shown;
     if (newWafer) {
       shown = source;
-      failed = decode(state.drawing) ?? network.example(state.wafer, state.example);
-      pass = run(network, failed);
+      ({ failed, pass } = look(state));
       input.draw({
         rows: SIZE,
         columns: SIZE,
@@ -676,7 +693,11 @@ export function render({ model, el }) {
 
   const unwatch = watch(model, NAMES, redraw);
   redraw();
-  return unwatch;
+  const stop = whenIdle(EXPERIMENTS.map((experiment) => () => look(clean({ ...DEFAULTS, ...experiment.state }), true)));
+  return () => {
+    stop();
+    unwatch();
+  };
 }
 
 export default { render, clean };

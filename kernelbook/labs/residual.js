@@ -7,6 +7,7 @@
 import { oneOf, whole } from "./lib/checks.js";
 import { choice, fill, html, root, say, set, slider, svg } from "./lib/dom.js";
 import { tryRow } from "./lib/experiments.js";
+import { whenIdle } from "./lib/idle.js";
 import { read, watch, write } from "./lib/model.js";
 import { Plot, decades, scientific } from "./lib/plot.js";
 import { normals } from "./lib/seeded.js";
@@ -466,7 +467,22 @@ function curve(state, kind) {
 
 /** Both curves of a clean state. @param {State} state */
 export function compute(state) {
-  return { plain: curve(state, "plain"), residual: curve(state, state.shortcut) };
+  return foreseen.get(question(state)) ?? { plain: curve(state, "plain"), residual: curve(state, state.shortcut) };
+}
+
+/** What the curves depend on. @param {State} state */
+const question = ({ layer: _layer, ...rest }) => JSON.stringify(rest);
+
+/** @type {Map<string, {plain: ReturnType<typeof curve>, residual: ReturnType<typeof curve>}>} */
+const foreseen = new Map();
+/** Compute a state's curves before anybody asks, and leave what is kept for the state on the screen. @param {State} state */
+function foresee(state) {
+  if (foreseen.has(question(state))) return;
+  const [before, numbers, weights] = [[...kept], drawn, scaled];
+  foreseen.set(question(state), compute(state));
+  kept.clear();
+  for (const [key, entry] of before) kept.set(key, entry);
+  [drawn, scaled] = [numbers, weights];
 }
 
 /** A valid state from anything: junk in a link falls back to the defaults. @param {State} raw @returns {State} */
@@ -815,8 +831,7 @@ export function render({ model, el }) {
 
   function redraw() {
     state = clean(read(model, NAMES));
-    const { layer: _layer, ...rest } = state;
-    const wanted = JSON.stringify(rest);
+    const wanted = question(state);
     if (wanted !== drawn) {
       result = compute(state);
       drawn = wanted;
@@ -834,7 +849,9 @@ export function render({ model, el }) {
 
   const unwatch = watch(model, NAMES, redraw);
   redraw();
+  const stop = whenIdle(EXPERIMENTS.map((experiment) => () => foresee(clean({ ...DEFAULTS, ...experiment.state }))));
   return () => {
+    stop();
     unwatch();
     for (const { plot } of figures) plot.stop();
   };
