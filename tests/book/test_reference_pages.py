@@ -211,3 +211,14 @@ class TestBuilt:
         assert len(page.select("p[id^=disagreement-]")) == DISAGREEMENTS
         assert not page.select("article input")
         assert not page.select("article [hidden]")
+
+    @pytest.mark.browser
+    def test_the_summary_sheet_prints_on_two_pages(self, offline_page, site):
+        view, _ = offline_page
+        view.goto((site / "book/summary-sheet.html").as_uri())
+        view.evaluate("window.MathJax.startup.promise")
+        printed = view.pdf(prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2
+        view.emulate_media(media="print")
+        assert view.locator("#summary-sheet .cell").first.is_hidden()
+        assert view.locator("#sheet-traps").is_visible() or view.locator("text=Traps").first.is_visible()
