@@ -16,7 +16,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 LAB = re.compile(r"""<figure[^>]*\bdata-lab="([\w-]+)\"""")
-FILTER = "data-filter="  # on an element that becomes the field of a searchable list
 LABS_APART = 4  # a page with more different labs loads the one script that has them all
 
 # What pages need of the `mathjax` package: TeX in, CHTML out. Its speech engine (`sre`) alone would be 4 MB more.
@@ -65,11 +64,9 @@ SEARCH_FROM_FILE = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHO
 
 
 def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load the scripts of the labs that a page holds, the filter of a long list, and nothing on a page without."""
+    """Load the scripts of the labs that a page holds, and nothing on a page without."""
     for script in lab_scripts(set(LAB.findall(context.get("body", ""))), Path(app.srcdir) / "kernelbook/labs/dist"):
         app.add_js_file(script, loading_method="defer")
-    if FILTER in context.get("body", ""):
-        app.add_js_file("filter.js", loading_method="defer")
     if pagename == "search":
         app.add_js_file(None, body=SEARCH_FROM_FILE)
 

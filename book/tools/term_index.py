@@ -1,4 +1,6 @@
-"""The book's index, made from the glossary: where each term is defined, and on which pages the text links to it.
+"""The pages that one looks things up in: the index, and the field that narrows a long list.
+
+The index is made from the glossary: where each term is defined, and on which pages the text links to it.
 
 Every `{term}` becomes an index entry where it stands, besides those of the glossary and of `index` directives. The
 directive `term-index` stands for the list, which is written when all pages are known. It works like Sphinx's own
@@ -20,6 +22,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 MARK = '<div class="term-index"></div>'
+FILTER = "data-filter="  # on an element that becomes the field of a searchable list; see book/static/filter.js
 
 
 class TermEntries(SphinxTransform):
@@ -102,9 +105,12 @@ def written(env: BuildEnvironment, pathto: Any) -> str:
 
 
 def fill(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Write the index where a page has its place."""
-    if MARK in context.get("body", ""):
-        context["body"] = context["body"].replace(MARK, written(app.env, context["pathto"]))
+    """Write the index where a page has its place, and load the filter where a page has a field for it."""
+    body = context.get("body", "")
+    if MARK in body:
+        context["body"] = body.replace(MARK, written(app.env, context["pathto"]))
+    if FILTER in body:
+        app.add_js_file("filter.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
