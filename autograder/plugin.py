@@ -367,7 +367,7 @@ class CsvExport(CsvExportPlugin):
                         not wanted_students or student.id in wanted_students
                     ):
                         row = self._row(gradebook, assignment, student)
-                        writer.writerow({name: _inert(value) for name, value in row.items()})
+                        writer.writerow({name: inert(value) for name, value in row.items()})
 
     def _row(self, gradebook: Any, assignment: Any, student: Any) -> dict[str, Any]:
         from nbgrader.api import MissingEntry
@@ -398,5 +398,5 @@ class CsvExport(CsvExportPlugin):
         }
 
 
-def _inert(value: Any) -> Any:
+def inert(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") and value else value
