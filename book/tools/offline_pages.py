@@ -74,8 +74,10 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str
 def lab_scripts(names: set[str], dist: Path) -> list[str]:
     """The scripts in `dist` that bring the labs with these names to life."""
     apart = [f"lab-{name}.js" for name in sorted(names)]
+    if not apart:
+        return []
     if len(apart) <= LABS_APART and all((dist / script).exists() for script in apart):
-        return apart
+        return ["labs-shared.js", *apart]
     return ["labs.js"]
 
 

@@ -3,6 +3,7 @@
  *
  * dist/labs.js    all labs in one classic script for the published page (browsers block import() of a file: address)
  * dist/lab-<lab>.js   one lab in a classic script, for the many pages that show only one or two
+ * dist/labs-shared.js what each of those needs, loaded before them, once
  * dist/<lab>.mjs  one module a lab for Jupyter, anywidget's `_esm`
  * dist/labs.css   the style sheet for Jupyter, anywidget's `_css`; labs.js carries the same
  *
@@ -32,8 +33,11 @@ const sources = [
   ...list("pages", /\.(js|css)$/).map((name) => join("pages", name)),
 ];
 const named = labs.map((lab) => ({ lab, name: lab.replaceAll("_", "-") }));
+// What (nearly) every lab imports. A script of one lab finds it in `kernelByKernel`, where labs-shared.js has put it.
+const shared = ["checks", "dom", "experiments", "format", "host", "model", "toolbar"];
 const outputs = [
   "labs.js",
+  "labs-shared.js",
   "labs.css",
   ...named.flatMap(({ lab, name }) => [`${lab}.mjs`, `lab-${name}.js`]),
   ...pages.map((page) => `${page}.js`),
@@ -65,16 +69,32 @@ if (!fresh) {
   );
   writeFileSync(join(made, "labs.css"), [base, ...Object.values(styles)].join(""));
 
-  /** @param {{lab: string, name: string}[]} shown */
-  const page = (shown) =>
+  /** @param {{lab: string, name: string}[]} shown @param {Record<string, string>} [sheets] */
+  const page = (shown, sheets = {}) =>
     [
       `import { mountWhenReady } from "./lib/host.js";`,
       ...shown.map(({ lab }) => `import ${lab} from "./${lab}.js";`),
       `mountWhenReady({ ${shown.map(({ lab, name }) => `"${name}": ${lab}`).join(", ")} }, ${JSON.stringify({
-        labs: base,
+        ...sheets,
         ...Object.fromEntries(shown.map(({ name }) => [name, styles[name]])),
       })});`,
     ].join("\n");
+  const sharedPage = [
+    ...shared.map((name) => `import * as ${name} from "./lib/${name}.js";`),
+    `globalThis.kernelByKernel = { ${shared.join(", ")} };`,
+    `host.addStyles(${JSON.stringify({ labs: base })});`,
+  ].join("\n");
+  /** @type {import("esbuild").Plugin} */
+  const fromShared = {
+    name: "shared",
+    setup(build) {
+      const pattern = new RegExp(`^\\./(?:lib/)?(${shared.join("|")})\\.js$`);
+      build.onResolve({ filter: pattern }, ({ path }) => ({ path: path.replace(pattern, "$1"), namespace: "shared" }));
+      build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({
+        contents: `module.exports = kernelByKernel.${path};`,
+      }));
+    },
+  };
   /** @type {import("esbuild").BuildOptions} */
   const common = {
     bundle: true,
@@ -88,17 +108,19 @@ if (!fresh) {
   const own = async (page) =>
     `import { startWhenLoaded } from "./pages/${page}.js";
     startWhenLoaded(${JSON.stringify(await styleOf(`pages/${page}.css`))});`;
-  /** @param {string} file @param {string} contents */
-  const classic = (file, contents) =>
+  /** @param {string} file @param {string} contents @param {import("esbuild").Plugin[]} [plugins] */
+  const classic = (file, contents, plugins = []) =>
     esbuild.build({
       ...common,
+      plugins,
       stdin: { contents, resolveDir: here },
       outfile: join(made, file),
       format: "iife",
     });
   await Promise.all([
-    classic("labs.js", page(named)),
-    ...named.map((one) => classic(`lab-${one.name}.js`, page([one]))),
+    classic("labs.js", page(named, { labs: base })),
+    classic("labs-shared.js", sharedPage),
+    ...named.map((one) => classic(`lab-${one.name}.js`, page([one]), [fromShared])),
     ...pages.map(async (name) => classic(`${name}.js`, await own(name))),
     esbuild.build({
       ...common,

@@ -159,8 +159,7 @@ def test_the_coverage_list_points_to_places_that_exist(site):
 def test_pages_are_light(site):
     weights = weigh(site)
     table = report(weights)
-    # A chapter with two labs brings 30 kB of script for them; the goal for the median page is 300 kB without that.
-    assert statistics.median(weight.total for weight in weights) <= 330e3, table
+    assert statistics.median(weight.total for weight in weights) <= 300e3, table
     assert max(weight.total for weight in weights) <= 1e6, table
     assert max(weight.mathjax for weight in weights) <= 300e3, table
 

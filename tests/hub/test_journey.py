@@ -203,8 +203,10 @@ def test_a_student_does_the_assignment_and_an_instructor_returns_it(browser, ser
     office.get_by_role("link", name=ASSIGNMENT).last.click()
     office.get_by_role("link", name="Submission #1").click()
     instructor.look("grading")
-    # Task 10 is graded by hand.
+    # Task 10 is graded by hand. The page listens once it has read the grades, and shows it by filling the boxes in.
     cell = office.locator(".nbgrader_cell", has_text=WRITTEN)
+    expect(cell.locator("input.extra-credit")).to_have_attribute("placeholder", "0")
+    expect(cell.locator("textarea.comment")).to_have_attribute("placeholder", re.compile("."))
     with office.expect_response(lambda response: "/formgrader/api/grade/" in response.url and response.ok):
         cell.get_by_role("button", name="Full credit").click()
     cell.locator("textarea.comment").fill("Well said.")

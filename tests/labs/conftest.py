@@ -17,7 +17,8 @@ def lab_page(offline_page, tmp_path):
     def show(*shown, theme="light", width=1300, fragment="", body="", script=True, apart=False):
         paper, ink, muted = THEMES[theme]
         figures = "\n".join(lab._repr_mimebundle_()[0]["text/html"] for lab in shown)
-        files = [f"lab-{name}.js" for name in dict.fromkeys(lab.lab_name for lab in shown)] if apart else ["labs.js"]
+        names = dict.fromkeys(lab.lab_name for lab in shown)
+        files = ["labs-shared.js", *(f"lab-{name}.js" for name in names)] if apart else ["labs.js"]
         loader = "".join(f'<script src="{(DIST / file).as_uri()}"></script>' for file in files) if script else ""
         path = tmp_path / "page.html"
         path.write_text(

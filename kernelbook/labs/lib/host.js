@@ -59,7 +59,7 @@ class PageModel {
 }
 
 /** What all labs share comes first and once, whichever script brings it. @param {Record<string, string>} styles */
-function addStyles(styles) {
+export function addStyles(styles) {
   for (const [name, css] of Object.entries(styles))
     if (css && !document.head.querySelector(`style[data-labs="${name}"]`))
       document.head.append(html("style", { "data-labs": name }, css));
@@ -68,7 +68,7 @@ function addStyles(styles) {
 /**
  * Mount every lab of the page that is one of these. Several scripts, each with labs of its own, may do so on one page.
  * @param {Record<string, Lab>} labs by `data-lab` name
- * @param {Record<string, string>} styles "labs" for all of them, then one for each lab by its name
+ * @param {Record<string, string>} styles one for each lab by its name, and before them "labs" for what they share
  */
 export function mount(labs, styles) {
   /** @type {Map<string, {model: PageModel, lab: Lab, figure: HTMLElement}>} */
