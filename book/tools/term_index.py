@@ -107,7 +107,9 @@ def written(env: BuildEnvironment, pathto: Any) -> str:
 
 def fill(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Write the index where a page has its place, and load the filter where a page has a field for it."""
-    body = context.get("body", "").replace(LABEL, "<summary>")
+    if "body" not in context:
+        return
+    body = context["body"].replace(LABEL, "<summary>")
     context["body"] = body.replace(MARK, written(app.env, context["pathto"])) if MARK in body else body
     if FILTER in body:
         app.add_js_file("filter.js", loading_method="defer")
