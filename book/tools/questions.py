@@ -10,10 +10,11 @@ for each: the deck that the script of the flashcards and the mock interview (ker
 Questions whose page is not in the book are left out. This file knows no numbers; question_numbers.py checks them.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Question:
     row: str = ""
     choices: tuple[Choice, ...] = ()
     number: Numeric | None = None
-    computed: tuple[str, ...] = field(default=())
+    computed: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -225,7 +226,8 @@ class _Reader:
             found.append(Choice(text, self._text(entry["why"], "choice", one_line=True), entry.get("right") is True))
         if found and (len(found) < 3 or sum(choice.right for choice in found) != 1):
             raise self.error("'choices' must be three or more, and exactly one right")
-        return tuple(found)
+        # Authors write the right one first; readers should not find it there.
+        return tuple(sorted(found, key=lambda choice: hashlib.sha256(f"{self.id} {choice.text}".encode()).digest()))
 
     def _number(self) -> Numeric | None:
         entry = self.entry.get("number")

@@ -154,5 +154,17 @@ def test_numbers_that_nothing_computes_are_found(tmp_path, change, complaint):
     assert (found == []) if complaint is None else (len(found) >= 1 and complaint in found[0])
 
 
+def test_the_right_choice_stands_anywhere():
+    places = [[choice.right for choice in question.choices].index(True) for question in BANK if question.choices]
+    assert len(places) >= 10
+    assert max(places.count(place) for place in range(4)) < len(places) / 2
+    lengths = [sorted(len(choice.text) for choice in question.choices) for question in BANK if question.choices]
+    longest = sum(
+        len(next(choice.text for choice in question.choices if choice.right)) == length[-1]
+        for question, length in zip((question for question in BANK if question.choices), lengths, strict=True)
+    )
+    assert longest <= 0.6 * len(places), "the right choice is too often the longest"
+
+
 def test_levels_have_names():
     assert {question.level for question in BANK} <= set(LEVELS)
