@@ -13,10 +13,9 @@ thousand parameters each:
 
 Every run takes the same number of steps with the same recipe: AdamW, a warm-up over the first tenth, then half a
 cosine, gradients no longer than 1. The CNN and the transformer each have the rate of CANDIDATES that is best for them
-with a seed and wafers that are not measured afterwards; the variants take the rate of
-what they vary. A seed draws the training
-wafers, the first weights and the batches. All networks are measured on the same test wafers, and on (at most as many
-of) their training wafers.
+with a seed and wafers that are not measured afterwards; the variants take the rate of what they vary. A seed draws the
+training wafers, the first weights and the batches. All networks are measured on the same test wafers, and on (at most
+as many of) their training wafers.
 
 About 10 minutes of one core. A run that is in the file is not run again, so it may be stopped at any time.
 """
