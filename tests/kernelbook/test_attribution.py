@@ -85,6 +85,13 @@ def test_integrated_gradients_of_a_linear_network_are_gradient_times_input_exact
     torch.testing.assert_close(found, attribution.gradient_times_input(model, x, 2))
 
 
+def test_integrated_gradients_of_a_square_are_exact_with_any_number_of_midpoints():
+    x = pictures()
+    for steps in (1, 3):
+        found = attribution.integrated_gradients(lambda z: z.square().sum((1, 2, 3))[:, None], x, 0, 0.5, steps)
+        torch.testing.assert_close(found, (x.square() - 0.25).sum(1))
+
+
 def chain(x, first, second, rule):
     """Both rules for relu(first x), relu(second .), sum, backwards by hand with matrices."""
     a = first @ x
@@ -132,6 +139,16 @@ def test_grad_cam_equals_the_class_activation_map_of_a_network_with_global_pooli
     torch.testing.assert_close(attribution.grad_cam(model, model[3], x, target) * cells, cam.clamp(min=0))
     scores = model(x).gather(1, target[:, None])[:, 0]
     torch.testing.assert_close(cam.mean((1, 2)) + model[6].bias[target], scores)
+
+
+def test_grad_cam_of_an_earlier_layer_is_the_papers_formula():
+    model, x = network(seed=4), pictures(2)
+    maps = model[:2](x).detach().requires_grad_()  # slopes differ from place to place here
+    (slope,) = torch.autograd.grad(model[2:](maps)[:, 1].sum(), maps)
+    weights, values = slope.numpy().mean((2, 3)), maps.detach().numpy()
+    expected = np.einsum("nk,nkij->nij", weights, values)
+    np.testing.assert_allclose(attribution.grad_cam(model, model[1], x, 1, rectify=False), expected)
+    assert slope.std((2, 3)).max() > 0.001
 
 
 def test_the_stored_networks_have_layers_for_grad_cam():
