@@ -20,7 +20,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,7 @@ from typing import Any
 
 from ..model import CellOutput, Check, Job, Question, Result
 from . import landlock, sandbox
-from .asserts import declarations
+from .asserts import declarations, packed, plan_keys
 from .cells import plain_python
 from .cgroup import Group, Usage, host_pid
 from .parent import environment, job_message, receive, send
@@ -69,8 +71,11 @@ class Grader:
         self.loaded: set[str] = set()
         self.owner = os.getpid()
         self.libraries: tuple[str, ...] = ()
-        self.group: Group | None = None
+        self.groups: list[Group] = []  # two, taken in turns: the student process at work, and the one made ahead
         self.ended: list[_Child] = []  # killed, and perhaps not quite gone
+        self.spares: dict[str, _Fresh] = {}  # by role: forked ahead of the submission that will need them
+        self.ahead: threading.Thread | None = None  # what makes them; nothing else may use the warm parent meanwhile
+        self.unanswered: deque[_Fresh] = deque()  # asked for, in order; the warm parent's answers are still to be read
         self.directory: str | None = None  # what children write, where they have no file system of their own
         refusals = []
         for level in levels:
@@ -129,9 +134,11 @@ class Grader:
         except BaseException:
             self.close()
             raise
-        self.group = Group.make() if level != "none" else None
+        if level != "none":
+            self.groups = [group for group in (Group.make(), Group.make()) if group is not None]
 
     def _warm(self, names: list[str], needed: bool = True) -> None:
+        self.discard()  # they lack what is loaded now
         send(self.control, ["warm", names])
         (kind, missing), _ = receive(self.control)
         if kind != "warm" or (missing and needed):
@@ -168,10 +175,11 @@ class Grader:
         """End the warm parent and with it everything it has forked."""
         if os.getpid() != self.owner:
             return
+        self.discard()
         self.bury()
-        if self.group is not None:
-            self.group.remove()
-            self.group = None
+        for group in self.groups:
+            group.remove()
+        self.groups = []
         self.control.close()
         try:
             self.process.wait(5)
@@ -218,10 +226,52 @@ class Grader:
         result.environment = environment_hash()
         result.seconds = round(time.monotonic() - started, 4)
         result.accidents = accidents
+        self.fork_ahead(_settings(job), "judge", "student")
         return result
+
+    def fork_ahead(self, settings: dict[str, Any], *roles: str) -> None:
+        """Have the processes that will be needed next made in the background."""
+
+        def make() -> None:
+            # A warm parent that is gone, or that cannot fork, is noticed when it is needed.
+            with contextlib.suppress(EOFError, OSError, RuntimeError):
+                for role in roles:
+                    if role not in self.spares:
+                        self.spares[role] = self._ask(role, settings)
+                for role in roles:
+                    self._answered(self.spares[role])
+                if "student" in self.spares:
+                    self.enclose(self.spares["student"])
+
+        self._not_ahead()
+        self.ahead = threading.Thread(target=make, daemon=True)
+        self.ahead.start()
+
+    def _not_ahead(self) -> None:
+        """Wait until nothing is being made ahead."""
+        if self.ahead is not None:
+            self.ahead.join()
+            self.ahead = None
+
+    def discard(self) -> None:
+        """End the children that were forked ahead, if there are any."""
+        self._not_ahead()
+        for role in list(self.spares):
+            fresh = self.spares.pop(role)
+            with contextlib.suppress(EOFError, OSError):  # the warm parent is gone, and its children with it
+                self._answered(fresh)
+                fresh.child.end()
+            self.ended.append(fresh.child)
+            for end in fresh.ends:
+                os.close(end)
+        self.unanswered.clear()
 
     def _alive(self) -> bool:
         """Whether the warm parent is there; between messages it has nothing to say."""
+        try:
+            self.discard()
+        except RuntimeError:
+            return False
         return not select.select([self.control], [], [], 0)[0]
 
     def _without_verdict(self, job: Job, why: str) -> Result:
@@ -232,22 +282,66 @@ class Grader:
 
     def bury(self) -> None:
         """See to it that nothing is left of the processes that were ended before."""
-        for child in self.ended:
+        while self.ended:
+            child = self.ended.pop()
             child.gone(5.0)
             child.forget()
-        self.ended.clear()
 
-    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> _Child:
-        """A new child of the warm parent, which holds `fds` now."""
-        directory = None
-        if self.directory is not None:
-            directory = tempfile.mkdtemp(dir=self.directory)
-            settings = {**settings, "directory": directory}
-        send(self.control, ["fork", role, settings], fds)
-        (kind, pid), handles = receive(self.control)
-        if kind != "forked":
-            raise RuntimeError(f"the grading process cannot fork: {pid}")
-        return _Child(pid, handles[0] if handles else -1, directory)
+    def fresh(self, role: str, settings: dict[str, Any]) -> _Fresh:
+        """A judge or student process that has met nothing yet, forked now or ahead."""
+        self._not_ahead()
+        if self.spares and any(spare.settings != settings for spare in self.spares.values()):
+            self.discard()
+        fresh = self.spares.pop(role, None) or self._ask(role, settings)
+        self._answered(fresh)
+        if fresh.child.handle >= 0 and fresh.child.gone(0.0):  # somebody has killed it since
+            self.ended.append(fresh.child)
+            for end in fresh.ends:
+                os.close(end)
+            return self.fresh(role, settings)
+        return fresh
+
+    def enclose(self, student: _Fresh) -> None:
+        """Put a new student process into the control group whose turn it is, which the last but one has left."""
+        self.bury()
+        pid = host_pid(student.child.handle)
+        if self.groups and pid is not None and student.group is None:
+            group = self.groups.pop(0)
+            self.groups.append(group)
+            group.limit(student.settings["memory_mb"] << 20, student.settings["processes"])
+            group.add(pid)
+            student.group = group
+
+    def _ask(self, role: str, settings: dict[str, Any]) -> _Fresh:
+        """Ask the warm parent for a child; its answer is still to be read."""
+        directory = None if self.directory is None else tempfile.mkdtemp(dir=self.directory)
+        pairs = [socket.socketpair() for _ in range(1 if role == "student" else 2)]
+        ends, theirs = [ours.detach() for ours, _ in pairs], [their.detach() for _, their in pairs]
+        if role == "student":
+            for read, write in (os.pipe(), os.pipe()):
+                ends.append(read)
+                theirs.append(write)
+        fresh = _Fresh(_Child(-1, -1, directory), settings, ends)
+        try:
+            send(self.control, ["fork", role, {**settings, "directory": directory}], theirs)
+        except BaseException:
+            for end in ends:
+                os.close(end)
+            raise
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        self.unanswered.append(fresh)
+        return fresh
+
+    def _answered(self, fresh: _Fresh) -> None:
+        """Read the warm parent's answers up to the one about this child."""
+        while fresh in self.unanswered:
+            (kind, pid), handles = receive(self.control)
+            if kind != "forked":
+                raise RuntimeError(f"the grading process cannot fork: {pid}")
+            child = self.unanswered.popleft().child
+            child.pid, child.handle = pid, handles[0] if handles else -1
 
 
 def remove(directory: str) -> None:
@@ -288,6 +382,22 @@ class _Child:
             self.directory = None
 
 
+@dataclass(eq=False)
+class _Fresh:
+    """A child that has met nothing yet, and this grader's ends of its lines."""
+
+    child: _Child
+    settings: dict[str, Any]
+    ends: list[int]  # of a judge: messages, and the line that hands over files; of a student: messages, output, errors
+    group: Group | None = None  # the control group that it is in
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """The limits of a job's processes."""
+    memory = max([job.limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
+    return {**vars(job.limits), "memory_mb": memory}
+
+
 class _Attempt:
     """One judge and its students, from the start to a verdict or to the judge's end."""
 
@@ -300,17 +410,19 @@ class _Attempt:
         self.student: _Child | None = None
         self.waiting: list[int] = []  # files of a student process that nobody has asked for yet
         self.usage: Usage | None = None
+        self.group: Group | None = None  # the student's control group
         self.overdrawn = False
         self.kills = 0
         self.accidents = 0  # processes that ended though nobody ended them
         limits = job.limits
-        self.memory_mb = max([limits.memory_mb, *(c.memory_mb for c in job.cells if c.memory_mb)])
-        self.settings = {**vars(limits), "memory_mb": self.memory_mb}
-        end, theirs = socket.socketpair()
-        self.descriptors, their_descriptors = socket.socketpair()
-        self.channel = Channel(end)
-        with theirs, their_descriptors:
-            self.judge = grader.fork("judge", self.settings, [theirs.fileno(), their_descriptors.fileno()])
+        self.settings = _settings(job)
+        self.memory_mb: int = self.settings["memory_mb"]
+        fresh = grader.fresh("judge", self.settings)
+        self.judge = fresh.child
+        self.channel, self.descriptors = (
+            Channel(socket.socket(fileno=fresh.ends[0])),
+            socket.socket(fileno=fresh.ends[1]),
+        )
         self.hard = started + limits.submission_seconds + 10 * GRACE
         self.deadline = self.hard
         self.position: int | None = None
@@ -318,8 +430,9 @@ class _Attempt:
     def run(self) -> tuple[Result | None, int | None]:
         """The result, or None and the question at which the judge ended."""
         structure, buffers = job_message(self.job)
+        plans = [packed(*key) for key in plan_keys(self.job.cells)]
         try:
-            self.channel.send([structure, sorted(self.skip), self.memory_mb], buffers)
+            self.channel.send([structure, sorted(self.skip), self.memory_mb, list(map(len, plans))], [*plans, *buffers])
             self.new_student()  # it will be asked for
             while True:
                 message, _ = self.channel.receive(min(self.deadline, self.hard))
@@ -351,23 +464,14 @@ class _Attempt:
     def new_student(self) -> None:
         """Start a student process in its control group, before it has met any student code."""
         self.end_student()
-        ours, theirs = socket.socketpair()
-        outputs = [os.pipe(), os.pipe()]
-        with theirs:
-            self.student = self.grader.fork(
-                "student", self.settings, [theirs.fileno(), *(write for _, write in outputs)]
-            )
-        for _, write in outputs:
-            os.close(write)
-        self.waiting = [ours.detach(), *(read for read, _ in outputs)]
+        fresh = self.grader.fresh("student", self.settings)
+        self.student, self.waiting = fresh.child, fresh.ends
         pid = host_pid(self.student.handle)
-        group = self.grader.group
         self.overdrawn = False
-        self.grader.bury()
-        if pid is not None and group is not None:
+        self.grader.enclose(fresh)
+        self.group = group = fresh.group
+        if group is not None:
             self.kills = group.kills()
-            group.limit(self.memory_mb << 20, self.job.limits.processes)
-            group.add(pid)
         if pid is not None and (group is None or self.student.directory is not None):
             self.usage = Usage(pid)
             self.channel.tick = (0.1, self.watch)
@@ -377,7 +481,7 @@ class _Attempt:
         if self.usage is None or self.student is None:
             return
         memory = processes = 0
-        if self.grader.group is None:
+        if self.group is None:
             memory, processes = self.usage.now()
         full = self.student.directory is not None and self.usage.disk(
             self.student.directory, self.job.limits.file_mb << 20
@@ -392,8 +496,8 @@ class _Attempt:
         """Why the student's process ended, if the kernel or this grader ended it."""
         if self.student is not None:
             self.student.gone(1.0)
-        group = self.grader.group
-        return "memory" if self.overdrawn or (group is not None and group.kills() > self.kills) else ""
+        killed = self.group is not None and self.group.kills() > self.kills
+        return "memory" if self.overdrawn or killed else ""
 
     def hand_over(self) -> None:
         """Give the judge a student process that it has not had."""
@@ -402,6 +506,7 @@ class _Attempt:
         self.channel.send(["student"])
         socket.send_fds(self.descriptors, [b"s"], self.waiting)
         self.forget_files()
+        self.grader.fork_ahead(self.settings, "student")  # for this submission or the next
 
     def forget_files(self) -> None:
         for fd in self.waiting:

@@ -8,12 +8,16 @@ a function are left as they are: there, raising is how they work. This file look
 from __future__ import annotations
 
 import ast
+import functools
+import marshal
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from .cells import compile_cell, plain_python
+from ..model import Cell
+from .cells import compile_cell, plain_python, show_lines
 
 RECORDER = "__checks__"
 _ASSERTS = re.compile(r"assert\w*|check\w*|verify\w*", re.IGNORECASE)
@@ -252,6 +256,54 @@ def plan(source: str, name: str, blank: set[int] | None = None) -> Plan:
             Step(code, first, last, rewriter.sites, reads, writes, value, "" if rewriter.sites else bare, defines)
         )
     return out
+
+
+PlanKey = tuple[str, str, frozenset[int]]  # source, name, and lines to leave out
+
+
+def plan_keys(cells: Iterable[Cell]) -> Iterator[PlanKey]:
+    """What the judge will ask `plan` for, in order."""
+    for position, cell in enumerate(cells):
+        if cell.side == "student":
+            continue
+        source = plain_python(cell.source)
+        if cell.side == "both" or cell.grade_id is None:
+            yield source, f"<cell {position + 1}>", frozenset()
+            continue
+        yield source, f"<test {cell.grade_id}>", frozenset()
+        if cell.hidden_lines:
+            yield source, f"<test {cell.grade_id}>", frozenset(cell.hidden_lines)
+
+
+@functools.lru_cache(4096)
+def packed(source: str, name: str, blank: frozenset[int] = frozenset()) -> bytes:
+    """`plan` as bytes, for `unpacked` in another process of this Python: a class's tests are compiled once.
+
+    Empty where `plan` raises: the judge will find the same, and say so.
+    """
+    try:
+        made = plan(source, name, set(blank))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return b""
+    steps = [
+        (
+            step.code, step.first, step.last, [tuple(vars(site).values()) for site in step.sites], step.reads,
+            step.writes, step.last_value, step.bare, step.defines,
+        )
+        for step in made.steps
+    ]  # fmt: skip
+    return marshal.dumps(steps)
+
+
+def unpacked(data: bytes, source: str, name: str) -> Plan:
+    """The inverse of `packed`. data: from nobody but the grader itself."""
+    show_lines(name, source)
+    return Plan(
+        [
+            Step(code, first, last, [Site(*site) for site in sites], set(reads), set(writes), value, bare, defines)
+            for code, first, last, sites, reads, writes, value, bare, defines in marshal.loads(data)
+        ]
+    )
 
 
 def declarations(source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

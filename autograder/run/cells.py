@@ -43,7 +43,12 @@ def plain_python(source: str) -> str:
     return "\n".join(lines)
 
 
+def show_lines(name: str, source: str) -> None:
+    """Let tracebacks show the lines of the code that is compiled under this name."""
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+
+
 def compile_cell(tree_or_source: ast.Module | str, name: str, source: str, flags: int = 0) -> CodeType:
     """Code of a whole cell; tracebacks show its lines. Raises SyntaxError and ValueError."""
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    show_lines(name, source)
     return compile(tree_or_source, name, "exec", flags=flags, dont_inherit=True)

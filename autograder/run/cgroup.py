@@ -44,6 +44,7 @@ class Group:
 
     def __init__(self, memory: Path, pids: Path | None, version: int) -> None:
         self.memory, self.pids, self.version = memory, pids, version
+        self.limits: tuple[int, int] | None = None  # as the kernel has them
 
     @classmethod
     def make(cls) -> Group | None:
@@ -72,6 +73,9 @@ class Group:
 
     def limit(self, memory: int, processes: int) -> None:
         """Bytes of memory, tmpfs included, and processes and threads, from now on."""
+        if self.limits == (memory, processes):
+            return
+        self.limits = None
         if self.version == 2:
             (self.memory / "memory.max").write_text(str(memory))
             with contextlib.suppress(OSError):
@@ -85,6 +89,7 @@ class Group:
                 (self.memory / "memory.memsw.limit_in_bytes").write_text(str(memory))
         if self.pids is not None:
             (self.pids / "pids.max").write_text(str(processes))
+        self.limits = memory, processes
 
     def add(self, pid: int) -> None:
         for path in {self.memory, self.pids} - {None}:

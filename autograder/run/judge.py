@@ -24,6 +24,7 @@ import hashlib
 import importlib
 import inspect
 import io
+import itertools
 import math
 import os
 import random
@@ -40,7 +41,7 @@ import numpy as np
 
 from ..model import Cell, CellOutput, Check, Job, Question, Result
 from . import checks
-from .asserts import RECORDER, Plan, Site, Step, plan
+from .asserts import RECORDER, Plan, PlanKey, Site, Step, plan, plan_keys, unpacked
 from .cells import plain_python
 from .remote import Dead, Diverged, Handle, Opaque, Remote, StudentModule, student_error
 from .show import clean, paragraph, show
@@ -517,7 +518,7 @@ class Run:
         """
         source = plain_python(cell.source)
         try:
-            steps = plan(source, f"<cell {position + 1}>").steps
+            steps = self.judge.plan(source, f"<cell {position + 1}>").steps
         except (SyntaxError, ValueError):
             if both:
                 self.student_cell(position, cell)
@@ -787,8 +788,11 @@ def _display(*values: Any, **options: Any) -> None:
 class Judge:
     """All of one submission."""
 
-    def __init__(self, job: Job, supervisor: Supervisor, skip: set[int], memory_mb: int) -> None:
+    def __init__(
+        self, job: Job, supervisor: Supervisor, skip: set[int], memory_mb: int, plans: dict[PlanKey, bytes]
+    ) -> None:
         self.job = job
+        self.plans = plans
         self.supervisor = supervisor
         self.clock = Clock(supervisor)
         self.skip = skip  # questions that ended an earlier judge
@@ -798,6 +802,11 @@ class Judge:
         for position, cell in enumerate(job.cells):
             if cell.side == "judge" and cell.grade_id is not None:
                 self.asked[position] = self.prepare(position, cell)
+
+    def plan(self, source: str, name: str, blank: frozenset[int] = frozenset()) -> Plan:
+        """The instructor's cell, compiled by the grader where it could be."""
+        data = self.plans.get((source, name, blank), b"")
+        return unpacked(data, source, name) if data else plan(source, name, set(blank))
 
     @property
     def left(self) -> float:
@@ -823,13 +832,13 @@ class Judge:
         asked = Asked(position, cell, source, limit, hidden=set(cell.hidden_lines))
         name = f"<test {cell.grade_id}>"
         try:
-            asked.full = plan(source, name)
+            asked.full = self.plan(source, name)
         except (SyntaxError, ValueError) as error:
             asked.message = f"the test is no valid Python ({error}): tell the instructor"
             asked.stopped = True
             return asked
         try:
-            asked.public = plan(source, name, blank=asked.hidden) if asked.hidden else asked.full
+            asked.public = self.plan(source, name, frozenset(asked.hidden)) if asked.hidden else asked.full
         except (SyntaxError, ValueError):
             asked.public = Plan()
             asked.hidden = set(range(source.count("\n") + 1))
@@ -917,7 +926,8 @@ class Judge:
             first.question(asked, asked.full, asked.first_hidden, False)
             self.merge(asked, before)
             asked.broken = broken + [b for b in asked.broken if b[0] in asked.hidden]
-            if not asked.stopped and self.hidden_failed(asked) and self.later_cells(asked):
+            matters = self.hidden_failed(asked) and not self.lost_already(asked)
+            if not asked.stopped and matters and self.later_cells(asked):
                 doubtful.append(asked)
         first.names = names
         first.drain()
@@ -970,6 +980,15 @@ class Judge:
     def hidden_failed(self, asked: Asked) -> bool:
         return any(line in asked.hidden for line, _, _ in asked.broken) or any(
             asked.visibility(site) == "hidden" and asked.records[site.key].status not in ("passed", "")
+            for site in asked.full.sites
+        )
+
+    def lost_already(self, asked: Asked) -> bool:
+        """Whether what everybody sees has cost the whole question, so that no hidden check can change its points."""
+        if asked.cell.partial or any(part.points is not None for part in asked.parts.values()):
+            return False
+        return any(line not in asked.hidden for line, _, _ in asked.broken) or any(
+            asked.visibility(site) != "hidden" and asked.records[site.key].status in ("failed", "error")
             for site in asked.full.sites
         )
 
@@ -1103,8 +1122,12 @@ def main(channel: Channel, descriptors: socket.socket) -> None:
     from .parent import job_of
 
     try:
-        (job, skip, memory_mb), raw = channel.receive()
-        judge = Judge(job_of(job, raw), Supervisor(channel, descriptors), set(skip), memory_mb)
+        (structure, skip, memory_mb, lengths), raw = channel.receive()
+        ends = list(itertools.accumulate(lengths, initial=0))
+        job = job_of(structure, raw[ends[-1] :])
+        packs = (bytes(raw[start:end]) for start, end in itertools.pairwise(ends))
+        plans = dict(zip(plan_keys(job.cells), packs, strict=True))
+        judge = Judge(job, Supervisor(channel, descriptors), set(skip), memory_mb, plans)
         sys.modules["__main__"] = types.ModuleType("__main__")
         np.allclose = _strict(np.allclose)
         if "torch" in sys.modules:

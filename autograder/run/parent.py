@@ -124,15 +124,26 @@ def job_of(structure: list[Any], raw: memoryview) -> Job:
 
 
 def warm(names: list[str]) -> list[str]:
-    """Import modules, and have torch do once what it only loads when it is first needed. Returns what failed."""
+    """Import modules, and have them do once what they only load when it is first needed. Returns what failed."""
     missing = []
     for name in names:
         try:
             importlib.import_module(name)
         except Exception as error:
             missing.append(f"{name} ({type(error).__name__}: {error})")
-    torch = sys.modules.get("torch")
-    if torch is not None and "torch" in names:
+    exercise()
+    return missing
+
+
+def exercise() -> None:
+    """Use the loaded libraries as notebooks do, so that no child pays for what they put off until the first use."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None:
+        numpy.testing.assert_allclose(numpy.ones(3) / 3, numpy.full(3, 1 / 3))
+        numpy.testing.assert_array_equal([1, 2], [1, 2])
+        repr(numpy.random.default_rng(0).normal(size=(2, 2)) @ numpy.eye(2))
+        numpy.lib.stride_tricks.sliding_window_view(numpy.arange(4.0), 2)
+    if torch is not None:
         torch.set_num_threads(1)
         with contextlib.suppress(RuntimeError):
             torch.set_num_interop_threads(1)
@@ -145,7 +156,9 @@ def warm(names: list[str]) -> list[str]:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-    return missing
+        line = torch.linspace(-1, 1, 6)
+        torch.testing.assert_close(line.reshape(2, 3) @ line.reshape(3, 2), (line.view(2, 3) @ line.view(3, 2)) * 1.0)
+        repr(line), repr(net), float(line.std()), line.numpy()
 
 
 def settle() -> None:

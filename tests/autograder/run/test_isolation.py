@@ -323,6 +323,7 @@ def test_nothing_survives(grader, in_sight, name):
     )
     started = grader.grade(job(answer(code), test("assert f(1) == 1")))
     assert only(started).points == (0 if in_sight and "fork" in code else 10), everything(started)
+    grader.discard()  # the two that were made ahead for the next submission
     grader.bury()
     assert students() == set()
 
