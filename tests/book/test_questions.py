@@ -138,8 +138,8 @@ def test_ids_and_rows_are_taken_once(tmp_path):
         (("", ""), None),
         (("28.", "27."), "good: nothing computes '27'"),
         (("output_size(32, 5)", "output_size(32, 3)"), "good: nothing computes '28'"),
-        (("The floor.", "The floor, 3 pixels."), None),
-        (("The floor.", "The floor, 3 times."), "good: nothing computes '3'"),
+        (("The floor.", "The floor of 3 pixels."), None),
+        (("The floor.", "The floor 3 times."), "good: nothing computes '3'"),
         (("output_size(32, 5)", "output_size(32)"), "good: 'ops.output_size(32)' fails: TypeError"),
         (("output_size(32, 5)", "output_size(32, 5) == 27"), "'ops.output_size(32, 5) == 27' is false"),
         (
