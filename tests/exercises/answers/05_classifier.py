@@ -39,7 +39,10 @@ def batch_norm(to: Answers) -> None:
     to.wrong(
         task,
         "every picture by itself",
-        (out, f'if training:\n        out = {out[6:]}\n{picture.replace("    ", "        ")}\n    else:\n        {out}'),
+        (
+            out,
+            f"if training:\n        out = {out[6:]}\n{picture.replace('    ', '        ')}\n    else:\n        {out}",
+        ),
         either,
     )
     to.wrong(
@@ -54,33 +57,100 @@ def batch_norm(to: Answers) -> None:
         (out, f"{out}\n    if training:\n        out = (x - x.mean()) / np.sqrt(x.var() + epsilon)"),
         either,
     )
-    to.wrong(task, "sample variance for the batch", (stats, stats.replace("x.var((0, 2, 3))", "x.var((0, 2, 3), ddof=1)")), [training, affine, running])
-    to.wrong(task, "running statistics in training", (stats, "mean, var = state['mean'], state['var']"), [training, affine, running])
-    to.wrong(task, "the batch's own in evaluation", ("    scale =", "    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))\n    scale ="), evaluation)
+    to.wrong(
+        task,
+        "sample variance for the batch",
+        (stats, stats.replace("x.var((0, 2, 3))", "x.var((0, 2, 3), ddof=1)")),
+        [training, affine, running],
+    )
+    to.wrong(
+        task,
+        "running statistics in training",
+        (stats, "mean, var = state['mean'], state['var']"),
+        [training, affine, running],
+    )
+    to.wrong(
+        task,
+        "the batch's own in evaluation",
+        ("    scale =", "    mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))\n    scale ="),
+        evaluation,
+    )
     to.wrong(task, "always training", ("if training:", "if True:"), evaluation)
     to.wrong(task, "always evaluation", ("if training:", "if False:"), [training, affine, running])
     to.wrong(task, "training and evaluation exchanged", ("if training:", "if not training:"))
     to.wrong(task, "mean not subtracted", ("(x - mean[:, None, None])", "x"), [training, affine, evaluation])
-    to.wrong(task, "divides by the variance", ("np.sqrt(var + epsilon)", "(var + epsilon)"), [training, affine, evaluation])
-    to.wrong(task, "epsilon outside the root", ("np.sqrt(var + epsilon)", "(np.sqrt(var) + epsilon)"), [training, affine, evaluation])
+    to.wrong(
+        task, "divides by the variance", ("np.sqrt(var + epsilon)", "(var + epsilon)"), [training, affine, evaluation]
+    )
+    to.wrong(
+        task,
+        "epsilon outside the root",
+        ("np.sqrt(var + epsilon)", "(np.sqrt(var) + epsilon)"),
+        [training, affine, evaluation],
+    )
     to.wrong(task, "no epsilon", ("np.sqrt(var + epsilon)", "np.sqrt(var)"), [training, affine, evaluation])
     to.wrong(task, "epsilon fixed", ("np.sqrt(var + epsilon)", "np.sqrt(var + 1e-5)"), [training, evaluation])
     to.wrong(task, "no gamma", ('state["gamma"] / ', "1 / "), [affine, evaluation])
     to.wrong(task, "no beta", (' + state["beta"][:, None, None]', ""), [affine, evaluation])
-    to.wrong(task, "beta scaled as well", (out, 'out = (x - mean[:, None, None]) / np.sqrt(var + epsilon)[:, None, None] + state["beta"][:, None, None]\n    out = out * state["gamma"][:, None, None]'), [affine, evaluation])
-    to.wrong(task, "gamma along the columns", (out, out.replace("scale[:, None, None]", "np.resize(scale, x.shape[3])")), [training, affine, evaluation])
-    to.wrong(task, "momentum the wrong way round", [(mean, 'after["mean"] = momentum * state["mean"] + (1 - momentum) * mean'), (var, 'after["var"] = momentum * state["var"] + (1 - momentum) * var * count / (count - 1)')], running)
+    to.wrong(
+        task,
+        "beta scaled as well",
+        (
+            out,
+            'out = (x - mean[:, None, None]) / np.sqrt(var + epsilon)[:, None, None] + state["beta"][:, None, None]\n    out = out * state["gamma"][:, None, None]',
+        ),
+        [affine, evaluation],
+    )
+    to.wrong(
+        task,
+        "gamma along the columns",
+        (out, out.replace("scale[:, None, None]", "np.resize(scale, x.shape[3])")),
+        [training, affine, evaluation],
+    )
+    to.wrong(
+        task,
+        "momentum the wrong way round",
+        [
+            (mean, 'after["mean"] = momentum * state["mean"] + (1 - momentum) * mean'),
+            (var, 'after["var"] = momentum * state["var"] + (1 - momentum) * var * count / (count - 1)'),
+        ],
+        running,
+    )
     to.wrong(task, "running variance by n", (var, var.replace(" * count / (count - 1)", "")), running)
     to.wrong(task, "running variance by the number of pictures", ("x.size / x.shape[1]", "len(x) + 1e-9"), running)
-    to.wrong(task, "follows standard deviations", (var, 'after["var"] = (1 - momentum) * state["var"] + momentum * np.sqrt(var)'), running)
-    to.wrong(task, "keeps only the last batch", [(mean, 'after["mean"] = mean'), (var, 'after["var"] = var * count / (count - 1)')], running)
+    to.wrong(
+        task,
+        "follows standard deviations",
+        (var, 'after["var"] = (1 - momentum) * state["var"] + momentum * np.sqrt(var)'),
+        running,
+    )
+    to.wrong(
+        task,
+        "keeps only the last batch",
+        [(mean, 'after["mean"] = mean'), (var, 'after["var"] = var * count / (count - 1)')],
+        running,
+    )
     to.wrong(task, "adds without fading", (mean, 'after["mean"] = state["mean"] + momentum * mean'), running)
     to.wrong(task, "momentum fixed", (mean, 'after["mean"] = 0.9 * state["mean"] + 0.1 * mean'), running)
     to.wrong(task, "changes the state in place", ("after = dict(state)", "after = state"), [training, affine, running])
-    to.wrong(task, "changes the arrays of the state in place", (mean, 'after["mean"] *= 1 - momentum\n        after["mean"] += momentum * mean'), [training, affine, running])
-    to.wrong(task, "centres the batch in place", (out, 'x -= mean[:, None, None]\n    out = x * scale[:, None, None] + state["beta"][:, None, None]'))
+    to.wrong(
+        task,
+        "changes the arrays of the state in place",
+        (mean, 'after["mean"] *= 1 - momentum\n        after["mean"] += momentum * mean'),
+        [training, affine, running],
+    )
+    to.wrong(
+        task,
+        "centres the batch in place",
+        (out, 'x -= mean[:, None, None]\n    out = x * scale[:, None, None] + state["beta"][:, None, None]'),
+    )
     to.wrong(task, "the state is not returned", (last, "return out"))
-    to.wrong(task, "the state without gamma and beta", (last, 'return out, {"mean": after["mean"], "var": after["var"]}'), [running, evaluation])
+    to.wrong(
+        task,
+        "the state without gamma and beta",
+        (last, 'return out, {"mean": after["mean"], "var": after["var"]}'),
+        [running, evaluation],
+    )
     to.wrong(task, "zeros", (last, "return 0 * out, after"), [training, affine, evaluation])
     to.wrong(task, "NaN", (last, "return np.nan * out, after"), [training, affine, evaluation])
     to.wrong(task, "float64 always", (last, "return out.astype(float), after"), [training, evaluation])
@@ -171,7 +241,12 @@ def batch_norm_backward(to: Answers) -> None:
     to.wrong(task, "n - 1", ("x.size / x.shape[1]", "x.size / x.shape[1] - 1"), inside)
     to.wrong(task, "no gamma", (first, first.replace("gamma[:, None, None] * ", "")), inside)
     to.wrong(task, "no scale", (first, first.replace("scale * ", "")), inside)
-    to.wrong(task, "gamma along the columns", (first, first.replace("gamma[:, None, None]", "np.resize(gamma, x.shape[3])")), inside)
+    to.wrong(
+        task,
+        "gamma along the columns",
+        (first, first.replace("gamma[:, None, None]", "np.resize(gamma, x.shape[3])")),
+        inside,
+    )
     to.wrong(task, "beta's gradient by its mean", (last, last.replace("grad_beta", "grad_out.mean(axes)")), affine)
     to.wrong(task, "gamma's gradient by its mean", (last, last.replace("grad_gamma", "grad_gamma / count")), affine)
     to.wrong(task, "gamma's gradient with x", (last, last.replace("grad_gamma", "(grad_out * x).sum(axes)")), affine)
@@ -270,7 +345,11 @@ def fold(to: Answers) -> None:
     to.wrong(task, "NaN", (own, "np.nan * scale"))
     to.wrong(task, "float64 always", [(weights, f"({weights}).astype(float)")], plain)
     to.wrong(task, "the weights only", (", " + own, ""))
-    to.wrong(task, "scales the weights in place", ("    return w *", "    w *= scale[:, None, None, None]\n    return w * 1 + 0 *"))
+    to.wrong(
+        task,
+        "scales the weights in place",
+        ("    return w *", "    w *= scale[:, None, None, None]\n    return w * 1 + 0 *"),
+    )
     to.wrong(task, "changes the state", ("    return w", '    state["mean"] *= 1.5\n    return w'))
     to.wrong(task, "the bias as a column", (own, f"({own})[:, None]"))
     to.wrong(task, "nothing returned", ("    return w", "    w"))
@@ -344,7 +423,12 @@ def head(to: Answers) -> None:
     to.wrong(task, "noise equal to p is dropped", (out, out.replace(">=", ">")), [drop, edges])
     to.wrong(task, "divides by p", (out, out.replace("(1 - p))", "(p + 1e-300))")), [drop, edges])
     to.wrong(task, "multiplies by 1 - p", (out, out.replace("/ (1 - p)", "* (1 - p)")), [drop, edges])
-    to.wrong(task, "scaling in evaluation", [(out, "return x * (noise >= p)"), (guard, guard.replace("return x", "return x * (1 - p)"))], [drop, edges])
+    to.wrong(
+        task,
+        "scaling in evaluation",
+        [(out, "return x * (noise >= p)"), (guard, guard.replace("return x", "return x * (1 - p)"))],
+        [drop, edges],
+    )
     to.wrong(task, "drops in evaluation", (guard, ""), edges)
     to.wrong(task, "drops in evaluation only", ("if not training", "if training"), [drop, edges])
     to.wrong(task, "never drops", (out, "return x"), [drop, edges])
@@ -354,7 +438,12 @@ def head(to: Answers) -> None:
     to.wrong(task, "drops in place", (out, "x[noise < p] = 0\n    return x / (1 - p)"), [drop, edges])
     to.wrong(task, "NaN for what is dropped", (out, "return np.where(noise >= p, x / (1 - p), np.nan)"), [drop, edges])
     to.wrong(task, "nothing returned", [(gap, "pass"), (out, "pass"), (guard, "")])
-    to.wrong(task, "pools rows only, drops rows", [(gap, "return x.mean(2)[:, :, 0]"), (out, "return x * (noise[..., :1] >= p) / (1 - p)")], [pool, drop, edges])
+    to.wrong(
+        task,
+        "pools rows only, drops rows",
+        [(gap, "return x.mean(2)[:, :, 0]"), (out, "return x * (noise[..., :1] >= p) / (1 - p)")],
+        [pool, drop, edges],
+    )
     to.right(
         task,
         "loops and where",
@@ -411,7 +500,14 @@ def turned(to: Answers) -> None:
     last = "    return out"
     to.wrong(task, "clockwise", (turn, turn.replace("(1, 2)", "(2, 1)")))
     to.wrong(task, "negative turns lost", (turn, turn.replace("turns[n]", "abs(turns[n])")))
-    to.wrong(task, "turns the channels", (turn, turn.replace("(1, 2)", "(0, 1)").replace("picture,", "picture[[0] * picture.shape[1]],") + "[: x.shape[1]]"))
+    to.wrong(
+        task,
+        "turns the channels",
+        (
+            turn,
+            turn.replace("(1, 2)", "(0, 1)").replace("picture,", "picture[[0] * picture.shape[1]],") + "[: x.shape[1]]",
+        ),
+    )
     to.wrong(task, "half turns only", (turn, turn.replace("turns[n]", "turns[n] // 2 * 2")))
     to.wrong(task, "one turn at most", (turn, turn.replace("turns[n]", "turns[n] % 2")))
     to.wrong(task, "transposes", (turn, "out[n] = picture.swapaxes(1, 2) if turns[n] % 2 else picture"))
@@ -422,7 +518,15 @@ def turned(to: Answers) -> None:
     to.wrong(task, "all mirrored", (flip, "picture = x[n, :, :, ::-1]"))
     to.wrong(task, "mirrored where it should not", (flip, flip.replace("if mirrored", "if not mirrored")))
     to.wrong(task, "the first map's mirror for all", (flip, flip.replace("mirrored[n]", "mirrored[0]")), mirrors)
-    to.wrong(task, "mirrored after the turn", [(flip, "picture = x[n]"), (turn, turn + "\n        if mirrored[n]:\n            out[n] = out[n, :, :, ::-1].copy()")], mirrors)
+    to.wrong(
+        task,
+        "mirrored after the turn",
+        [
+            (flip, "picture = x[n]"),
+            (turn, turn + "\n        if mirrored[n]:\n            out[n] = out[n, :, :, ::-1].copy()"),
+        ],
+        mirrors,
+    )
     to.wrong(task, "channels in reverse order as well", (flip, flip.replace(":, :, ::-1", "::-1, :, ::-1")), mirrors)
     to.wrong(task, "channels mirrored", (flip, flip.replace(":, :, ::-1", "::-1")), mirrors)
     to.wrong(task, "the batch in reverse order", (last, "    return out[::-1]"))
@@ -495,8 +599,21 @@ def safe(to: Answers) -> None:
     to.wrong(task, "spirals not turned by a quarter", (spirals, '"spirals": every[2:3]'))
     to.wrong(task, "a 6 mirrored from top to bottom is a 9", (digits, '"digits": every[1:2]'))
     to.wrong(task, "a 6 turned by a half stays", (digits, '"digits": every[2:3]'))
-    to.wrong(task, "everything everywhere", [(arrows, '"arrows": every'), (stripes, '"stripes": every'), (spirals, '"spirals": every'), (digits, '"digits": every')])
-    to.wrong(task, "nothing anywhere", "def safe_moves():\n    return dict.fromkeys(['wafers', 'arrows', 'stripes', 'spirals', 'digits'], [])")
+    to.wrong(
+        task,
+        "everything everywhere",
+        [
+            (arrows, '"arrows": every'),
+            (stripes, '"stripes": every'),
+            (spirals, '"spirals": every'),
+            (digits, '"digits": every'),
+        ],
+    )
+    to.wrong(
+        task,
+        "nothing anywhere",
+        "def safe_moves():\n    return dict.fromkeys(['wafers', 'arrows', 'stripes', 'spirals', 'digits'], [])",
+    )
     to.wrong(task, "a data set missing", (digits, '"numbers": []'))
     to.wrong(task, "other words", (wafers, '"wafers": ["flip"]'))
     to.wrong(task, "text", (arrows, '"arrows": "up-down"'))
@@ -545,18 +662,38 @@ def mixing(to: Answers) -> None:
     cut = [pictures, labels]
     to.wrong(task, "labels not blended", (blend, "return share * x + (1 - share) * x[partner], y"), mix)
     to.wrong(task, "pictures not blended", (blend, "return x, share * y + (1 - share) * y[partner]"), mix)
-    to.wrong(task, "the wrong way round", (blend, blend.replace("share * a + (1 - share) * a[partner]", "(1 - share) * a + share * a[partner]")), mix)
+    to.wrong(
+        task,
+        "the wrong way round",
+        (blend, blend.replace("share * a + (1 - share) * a[partner]", "(1 - share) * a + share * a[partner]")),
+        mix,
+    )
     to.wrong(task, "half and half", (blend, blend.replace("(1 - share)", "0.5").replace("(share *", "(0.5 *")), mix)
     to.wrong(task, "weights that do not sum to 1", (blend, blend.replace("(1 - share) * ", "")), mix)
     to.wrong(task, "the batch in reverse order", (blend, blend.replace("a[partner]", "a[::-1]")), mix)
     to.wrong(task, "partner the other way round", (blend, blend.replace("a[partner]", "a[np.argsort(partner)]")), mix)
-    to.wrong(task, "blended in place", (blend, "x *= share\n    x += (1 - share) * x[partner] / max(share, 1e-9)\n    return x, share * y + (1 - share) * y[partner]"), mix)
+    to.wrong(
+        task,
+        "blended in place",
+        (
+            blend,
+            "x *= share\n    x += (1 - share) * x[partner] / max(share, 1e-9)\n    return x, share * y + (1 - share) * y[partner]",
+        ),
+        mix,
+    )
     to.wrong(task, "float64 always", (blend, blend.replace("a.dtype", "float")), mix)
     to.wrong(task, "the pictures only", (blend, "return share * x + (1 - share) * x[partner]"), mix)
     to.wrong(task, "zeros for MixUp", (blend, "return 0 * x, 0 * y"), mix)
-    to.wrong(task, "PyTorch", (blend, "return tuple(torch.lerp(torch.tensor(a[partner]), torch.tensor(a), share).numpy() for a in (x, y))"), mix)
+    to.wrong(
+        task,
+        "PyTorch",
+        (blend, "return tuple(torch.lerp(torch.tensor(a[partner]), torch.tensor(a), share).numpy() for a in (x, y))"),
+        mix,
+    )
     to.wrong(task, "labels do not follow", (follow, "y.copy()"), labels)
-    to.wrong(task, "labels the wrong way round", (follow, "(y[partner] + area * (y - y[partner])).astype(y.dtype)"), labels)
+    to.wrong(
+        task, "labels the wrong way round", (follow, "(y[partner] + area * (y - y[partner])).astype(y.dtype)"), labels
+    )
     to.wrong(task, "the whole box counts", (area, "area = height * width / inside.size"), labels)
     to.wrong(task, "half and half for labels", (area, "area = 0.5"), labels)
     to.wrong(task, "the partner's label", (follow, "y[partner]"), labels)
@@ -565,10 +702,27 @@ def mixing(to: Answers) -> None:
     to.wrong(task, "labels in float64", (follow, follow.replace("y.dtype", "float")), labels)
     to.wrong(task, "the surroundings pasted", (paste, "np.where(inside, x, x[partner])"), pictures)
     to.wrong(task, "the box emptied", (paste, "np.where(inside, 0, x).astype(x.dtype)"), pictures)
-    to.wrong(task, "rows and columns of the box exchanged", (inside, inside.replace("height", "wide").replace("width", "height").replace("wide", "width")), cut)
-    to.wrong(task, "top and left exchanged", (inside, inside.replace("top", "first").replace("left", "top").replace("first", "left")), cut)
-    to.wrong(task, "the far corner", (inside, inside.replace("top + height", "height").replace("left + width", "width")), cut)
-    to.wrong(task, "one row and column too many", (inside, inside.replace("rows <", "rows <=").replace("columns <", "columns <=").replace("<== ", "<= ")), cut)
+    to.wrong(
+        task,
+        "rows and columns of the box exchanged",
+        (inside, inside.replace("height", "wide").replace("width", "height").replace("wide", "width")),
+        cut,
+    )
+    to.wrong(
+        task,
+        "top and left exchanged",
+        (inside, inside.replace("top", "first").replace("left", "top").replace("first", "left")),
+        cut,
+    )
+    to.wrong(
+        task, "the far corner", (inside, inside.replace("top + height", "height").replace("left + width", "width")), cut
+    )
+    to.wrong(
+        task,
+        "one row and column too many",
+        (inside, inside.replace("rows <", "rows <=").replace("columns <", "columns <=").replace("<== ", "<= ")),
+        cut,
+    )
     to.wrong(task, "a box moved inside", (inside, "top, left = max(top, 0), max(left, 0)\n    " + inside), cut)
     to.wrong(
         task,
@@ -656,20 +810,56 @@ def stopping(to: Answers) -> None:
     to.wrong(task, "counts all bad epochs, not those in a row", (reset, "lowest = losses[-1]\n            waited -= 1"))
     to.wrong(task, "an equal loss counts as better", (lower, "if losses[-1] <= lowest:"), odd)
     to.wrong(task, "NaN counts as better", (lower, "if not losses[-1] >= lowest:"), odd)
-    to.wrong(task, "max instead of min", ('float("inf")', '-float("inf")') if False else (lower, "if losses[-1] > lowest or len(losses) == 1:"))
+    to.wrong(
+        task,
+        "max instead of min",
+        ('float("inf")', '-float("inf")') if False else (lower, "if losses[-1] > lowest or len(losses) == 1:"),
+    )
     to.wrong(task, "never restores", (last, "    return losses"), [weights, odd])
     to.wrong(task, "never saves", ("            save()\n", ""), [weights, odd])
-    to.wrong(task, "saves every epoch", [("            save()\n", ""), ("        waited += 1\n", "        waited += 1\n        save()\n")], [weights, odd])
-    to.wrong(task, "saves before the epoch", [("            save()\n", ""), ("        losses.append", "        save()\n        losses.append")], [weights, odd])
-    to.wrong(task, "restores before every epoch", ("        losses.append", "        restore()\n        losses.append"), [weights, odd])
-    to.wrong(task, "restores only when it stopped early", (last, "    if len(losses) < most:\n        restore()\n    return losses"), [weights, odd])
-    to.wrong(task, "saves only at the end", [("            save()\n", ""), (last, "    save()\n" + last)], [weights, odd])
+    to.wrong(
+        task,
+        "saves every epoch",
+        [("            save()\n", ""), ("        waited += 1\n", "        waited += 1\n        save()\n")],
+        [weights, odd],
+    )
+    to.wrong(
+        task,
+        "saves before the epoch",
+        [("            save()\n", ""), ("        losses.append", "        save()\n        losses.append")],
+        [weights, odd],
+    )
+    to.wrong(
+        task,
+        "restores before every epoch",
+        ("        losses.append", "        restore()\n        losses.append"),
+        [weights, odd],
+    )
+    to.wrong(
+        task,
+        "restores only when it stopped early",
+        (last, "    if len(losses) < most:\n        restore()\n    return losses"),
+        [weights, odd],
+    )
+    to.wrong(
+        task, "saves only at the end", [("            save()\n", ""), (last, "    save()\n" + last)], [weights, odd]
+    )
     to.wrong(task, "restores, then trains on", (last, "    restore()\n    run_epoch()\n    return losses"))
     to.wrong(task, "returns the lowest loss", ("return losses", "return lowest"), [when, odd])
-    to.wrong(task, "returns the losses up to the best", ("return losses", "return losses[: len(losses) - waited]"), [when, odd])
+    to.wrong(
+        task,
+        "returns the losses up to the best",
+        ("return losses", "return losses[: len(losses) - waited]"),
+        [when, odd],
+    )
     to.wrong(task, "returns the number of epochs", ("return losses", "return len(losses)"), [when, odd])
     to.wrong(task, "nothing returned", ("    return losses", ""), [when, odd])
-    to.wrong(task, "a lowest loss of 100 to begin with, and NaN forgotten", [('float("inf")', "100"), (lower, "if not losses[-1] > lowest:")], odd)
+    to.wrong(
+        task,
+        "a lowest loss of 100 to begin with, and NaN forgotten",
+        [('float("inf")', "100"), (lower, "if not losses[-1] > lowest:")],
+        odd,
+    )
     to.wrong(task, "a lowest loss of 0 to begin with", ('float("inf")', "0"))
     to.wrong(task, "patience counted over the whole run", (reset, "lowest = losses[-1]"))
     to.right(
@@ -740,20 +930,77 @@ def judging(to: Answers) -> None:
     to.wrong(task, "right ones only", (count, "np.add.at(counts, (labels, labels), labels == predictions)"), matrix)
     to.wrong(task, "mistakes only", (count, "np.add.at(counts, (labels, predictions), labels != predictions)"), matrix)
     to.wrong(task, "shares", ("    return counts", "    return counts / len(labels)"), matrix)
-    to.wrong(task, "shares of the rows", ("    return counts", "    return counts / np.maximum(counts.sum(1, keepdims=True), 1)"), matrix)
+    to.wrong(
+        task,
+        "shares of the rows",
+        ("    return counts", "    return counts / np.maximum(counts.sum(1, keepdims=True), 1)"),
+        matrix,
+    )
     to.wrong(task, "floats", ("(classes, classes), int)", "(classes, classes))"), matrix)
-    to.wrong(task, "as many classes as came up", ("    counts = np.zeros((classes, classes), int)", "    classes = max(labels.max(), predictions.max()) + 1\n    counts = np.zeros((classes, classes), int)"), matrix)
+    to.wrong(
+        task,
+        "as many classes as came up",
+        (
+            "    counts = np.zeros((classes, classes), int)",
+            "    classes = max(labels.max(), predictions.max()) + 1\n    counts = np.zeros((classes, classes), int)",
+        ),
+        matrix,
+    )
     to.wrong(task, "a list of lists", ("    return counts", "    return counts.tolist()"), matrix)
     to.wrong(task, "sorts the labels in place", (count, "labels.sort()\n    " + count), matrix)
-    to.wrong(task, "scikit-learn", (count, "from sklearn.metrics import confusion_matrix\n    counts = confusion_matrix(labels, predictions, labels=range(classes))"), matrix)
-    to.wrong(task, "no absolute value", (last, last.replace("np.abs(np.bincount(number, excess))", "np.bincount(number, excess)")), both)
+    to.wrong(
+        task,
+        "scikit-learn",
+        (
+            count,
+            "from sklearn.metrics import confusion_matrix\n    counts = confusion_matrix(labels, predictions, labels=range(classes))",
+        ),
+        matrix,
+    )
+    to.wrong(
+        task,
+        "no absolute value",
+        (last, last.replace("np.abs(np.bincount(number, excess))", "np.bincount(number, excess)")),
+        both,
+    )
     to.wrong(task, "one gap over all pictures", (last, "return abs(excess.mean())"), both)
     to.wrong(task, "gaps picture by picture", (last, "return np.abs(excess).mean()"), both)
-    to.wrong(task, "squares", (last, "n = np.maximum(np.bincount(number), 1)\n    return (np.bincount(number, excess) ** 2 / n).sum() / len(labels)"), both)
-    to.wrong(task, "bins weigh the same", (last, "n = np.bincount(number)\n    return np.mean(np.abs(np.bincount(number, excess)[n > 0] / n[n > 0]))"), both)
-    to.wrong(task, "the largest gap", (last, "n = np.bincount(number)\n    return np.max(np.abs(np.bincount(number, excess)[n > 0] / n[n > 0]))"), both)
-    to.wrong(task, "NaN for empty bins", (last, "n = np.bincount(number, minlength=bins + 1)\n    return (np.abs(np.bincount(number, excess, minlength=bins + 1) / n) * n).sum() / len(labels)"), both)
-    to.wrong(task, "the true class's probability", ("probabilities.max(1)", "probabilities[np.arange(len(labels)), labels]"), both)
+    to.wrong(
+        task,
+        "squares",
+        (
+            last,
+            "n = np.maximum(np.bincount(number), 1)\n    return (np.bincount(number, excess) ** 2 / n).sum() / len(labels)",
+        ),
+        both,
+    )
+    to.wrong(
+        task,
+        "bins weigh the same",
+        (last, "n = np.bincount(number)\n    return np.mean(np.abs(np.bincount(number, excess)[n > 0] / n[n > 0]))"),
+        both,
+    )
+    to.wrong(
+        task,
+        "the largest gap",
+        (last, "n = np.bincount(number)\n    return np.max(np.abs(np.bincount(number, excess)[n > 0] / n[n > 0]))"),
+        both,
+    )
+    to.wrong(
+        task,
+        "NaN for empty bins",
+        (
+            last,
+            "n = np.bincount(number, minlength=bins + 1)\n    return (np.abs(np.bincount(number, excess, minlength=bins + 1) / n) * n).sum() / len(labels)",
+        ),
+        both,
+    )
+    to.wrong(
+        task,
+        "the true class's probability",
+        ("probabilities.max(1)", "probabilities[np.arange(len(labels)), labels]"),
+        both,
+    )
     to.wrong(task, "the first class's probability", ("probabilities.max(1)", "probabilities[:, 0]"), both)
     to.wrong(task, "edges belong to the bin above", (number, "number = np.floor(confidence * bins).astype(int)"), bins)
     to.wrong(task, "always ten bins", (number, "number = np.ceil(confidence * 10).astype(int)"), bins)
@@ -761,7 +1008,15 @@ def judging(to: Answers) -> None:
     to.wrong(task, "rounded to the nearest bin", (number, "number = np.rint(confidence * bins).astype(int)"), both)
     to.wrong(task, "the accuracy", (last, "return (probabilities.argmax(1) == labels).mean()"), both)
     to.wrong(task, "in percent", (last, last.replace("/ len(labels)", "/ len(labels) * 100")), both)
-    to.wrong(task, "sorts the probabilities in place", ("    confidence = probabilities.max(1)", "    right = probabilities.argmax(1) == labels\n    probabilities.sort(1)\n    confidence = probabilities.max(1)"), both)
+    to.wrong(
+        task,
+        "sorts the probabilities in place",
+        (
+            "    confidence = probabilities.max(1)",
+            "    right = probabilities.argmax(1) == labels\n    probabilities.sort(1)\n    confidence = probabilities.max(1)",
+        ),
+        both,
+    )
     to.wrong(task, "nothing returned", [("    return counts", "    counts"), ("    return np.abs", "    np.abs")])
     to.right(
         task,
@@ -821,7 +1076,10 @@ def classifier(to: Answers) -> None:
     task = "classifier"
     net, loop, guess, bar = "test-net", "test-train", "test-predict", "test-accuracy"
     conv = 'nn.Conv2d(before, after, 3, padding="same", bias=False)'
-    relu, head = "blocks += [nn.ReLU(), nn.MaxPool2d(2)]", "self.head = nn.Sequential(nn.Dropout(p), nn.Linear(2 * width, classes))"
+    relu, head = (
+        "blocks += [nn.ReLU(), nn.MaxPool2d(2)]",
+        "self.head = nn.Sequential(nn.Dropout(p), nn.Linear(2 * width, classes))",
+    )
     forward = "return self.head(self.features(x).mean((2, 3)))"
     schedule = "schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0, epochs * len(batches))"
     shape = [net, loop]
@@ -839,12 +1097,42 @@ def classifier(to: Answers) -> None:
     to.wrong(task, "mode not set", ("    model.train()\n", ""), loop)
     to.wrong(task, "no momentum", (", momentum=0.9", ""), loop)
     to.wrong(task, "a constant rate", ("            schedule.step()\n", ""), loop)
-    to.wrong(task, "the rate falls once an epoch", [("            schedule.step()\n", ""), (schedule, schedule.replace("epochs * len(batches)", "epochs")), ("        losses.append", "        schedule.step()\n        losses.append")], loop)
-    to.wrong(task, "gradients zeroed after the backward pass", ("            optimiser.zero_grad()\n            loss.backward()\n", "            loss.backward()\n            optimiser.zero_grad()\n"), [loop, bar])
+    to.wrong(
+        task,
+        "the rate falls once an epoch",
+        [
+            ("            schedule.step()\n", ""),
+            (schedule, schedule.replace("epochs * len(batches)", "epochs")),
+            ("        losses.append", "        schedule.step()\n        losses.append"),
+        ],
+        loop,
+    )
+    to.wrong(
+        task,
+        "gradients zeroed after the backward pass",
+        (
+            "            optimiser.zero_grad()\n            loss.backward()\n",
+            "            loss.backward()\n            optimiser.zero_grad()\n",
+        ),
+        [loop, bar],
+    )
     to.wrong(task, "no step", ("            optimiser.step()\n", ""), [loop, bar])
-    to.wrong(task, "a new optimiser every epoch", ("    for _ in range(epochs):\n", "    for _ in range(epochs):\n        optimiser = torch.optim.SGD(model.parameters(), learning_rate, momentum=0.9)\n"), loop)
+    to.wrong(
+        task,
+        "a new optimiser every epoch",
+        (
+            "    for _ in range(epochs):\n",
+            "    for _ in range(epochs):\n        optimiser = torch.optim.SGD(model.parameters(), learning_rate, momentum=0.9)\n",
+        ),
+        loop,
+    )
     to.wrong(task, "means of batches", ("loss.item() * len(x), pictures + len(x)", "loss.item(), pictures + 1"), loop)
-    to.wrong(task, "losses never reset", [("        total, pictures = 0, 0\n", ""), ("    losses = []", "    losses, total, pictures = [], 0, 0")], loop)
+    to.wrong(
+        task,
+        "losses never reset",
+        [("        total, pictures = 0, 0\n", ""), ("    losses = []", "    losses, total, pictures = [], 0, 0")],
+        loop,
+    )
     to.wrong(task, "losses as tensors", ("loss.item()", "loss.detach()"), loop)
     to.wrong(task, "no losses returned", ("    return losses", ""), loop)
     to.wrong(task, "predicts in training mode", ("    model.eval()\n    with", "    with"), guess)
