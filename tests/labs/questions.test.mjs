@@ -46,6 +46,7 @@ test("a sitting begins with what is longest overdue and ends with new cards in o
     gone: { box: 1, due: 1, seen: 0 },
   };
   assert.deepEqual(sitting(["a", "b", "c", "d", "e", "f"], cards, 10, 2), ["c", "b", "a", "e"]);
+  assert.deepEqual(sitting(["b", "c", "d"], cards, 9), ["c", "b"], "due on the day itself");
   assert.deepEqual(counts(["a", "b", "c", "d", "e", "f"], cards, 10), { due: 2, waiting: 1, fresh: 3 });
   assert.deepEqual(sitting(["constructor", "toString"], {}, 10), ["constructor", "toString"]);
 });
@@ -62,6 +63,8 @@ test("days are the reader's own, and whole", () => {
   const night = new Date(2026, 2, 29, 23, 55);
   assert.equal(dayOf(morning), dayOf(night));
   assert.equal(dayOf(new Date(2026, 2, 30, 0, 5)), dayOf(night) + 1);
+  const east = /** @type {Date} */ ({ getTime: () => Date.UTC(2026, 2, 29, 23, 30), getTimezoneOffset: () => -60 });
+  assert.equal(dayOf(east), Date.UTC(2026, 2, 30) / 86_400_000);
   assert.deepEqual([0, 1, 3].map(inDays), ["today", "tomorrow", "in 3 days"]);
 });
 
@@ -136,6 +139,7 @@ test("a wrong number gets a hint, a right one a nod", () => {
   assert.match(judged("64", wanted).say, /Too small/);
   assert.match(judged("a few", wanted).say, /not a number/);
   assert.equal(judged("2.2", { value: 2.197, within: 0.02, unit: "" }).right, true);
+  assert.equal(judged("2.25", { value: 2.197, within: 0.02, unit: "" }).right, false);
   assert.equal(judged("2.3", { value: 2.197, within: 0.02, unit: "" }).right, false);
   assert.equal(judged("0", { value: 3, within: 0, unit: "" }).say, "Too small.");
 });
