@@ -730,7 +730,12 @@ def shifts(to: Answers) -> None:
     to.wrong(task, "blurs the pictures and channels", ("for axis in (2, 3)", "for axis in (0, 1, 2, 3)"), blur)
     to.wrong(task, "float64 always", (weigh, weigh.replace("weight / sum", "np.float64(weight) / sum")), blur)
     to.wrong(task, "zeros", (drop, drop + " * 0"), blur)
-    to.wrong(task, "changes x", (drop, drop.replace("return x", "x0[:] = 0\n    return x")), blur)
+    to.wrong(
+        task,
+        "changes x",
+        [("    middle =", "    given = x\n    middle ="), (drop, f"x = x.copy()\n    given[:] = 0\n    {drop}")],
+        blur,
+    )
     to.wrong(
         task,
         "PyTorch",
