@@ -283,6 +283,78 @@ def lines(
     return figure
 
 
+def runs(
+    x: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
+    across: str,
+    up: str,
+    *,
+    log: bool = False,
+) -> Figure:
+    """Results over seeds as curves: the mean at each place, and one standard deviation above and below.
+
+    x: the places. panels: for each panel, one below the other, its title; in each panel for each name a row of results
+    (one for each seed) a place, fractions, drawn in percent. A name has one colour, dash and mark in all panels.
+    across, up: labels of the axes. log: logarithmic places. Raises ValueError where rows and places differ in number.
+    """
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    if not names or any(len(rows) != len(x) for curves in panels.values() for rows in curves.values()):
+        raise ValueError(f"expected {len(x)} rows of results for each of {names}")
+    looks = [(INK, ":", "o"), (BLUE, "-", "s"), (ORANGE, "--", "^"), ("#1a7f4b", "-", "D"), ("#8a3ea8", "-.", "v")]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(len(panels), 1, 0.6 + 2.4 * len(panels), sharex=True)
+        for axis, (title, curves) in zip(axes[:, 0], panels.items(), strict=True):
+            axis.set(title=title, ylabel=up)
+            for name, rows in curves.items():
+                colour, dash, mark = looks[names.index(name) % len(looks)]
+                means = [100 * float(np.mean(row)) for row in rows]
+                spread = [100 * float(np.std(row, ddof=1)) for row in rows]
+                axis.errorbar(
+                    x, means, spread, color=colour, ls=dash, marker=mark, ms=4, lw=1.6, elinewidth=1, label=name
+                )
+            axis.grid(color=PALE, lw=0.6)
+            axis.set_axisbelow(True)
+        if log:
+            axes[0, 0].set_xscale("log")
+            axes[0, 0].minorticks_off()
+        axes[-1, 0].set_xticks(list(x), [f"{place:g}" for place in x])
+        axes[-1, 0].set_xlabel(across)
+        handles = {h.get_label(): h for axis in axes[:, 0] for h in axis.get_legend_handles_labels()[0]}
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def flow(rows: Mapping[str, Sequence[tuple[str, str]]]) -> Figure:
+    """Networks as rows of boxes from left to right, each box (text, kind): "kept" grey, "trained" orange, "new" blue.
+
+    rows: under each title the boxes of one network; "plain" boxes have no colour. Raises ValueError for another kind.
+    """
+    paint = {
+        "plain": (PAPER, INK),
+        "kept": ("#e4e8ed", "#57606a"),
+        "trained": ("#fbe3d3", ORANGE),
+        "new": ("#dce9f7", BLUE),
+    }
+    most = max((len(boxes) for boxes in rows.values()), default=0)
+    if wrong := [kind for boxes in rows.values() for _, kind in boxes if kind not in paint]:
+        raise ValueError(f"a box is {', '.join(paint)}, got {wrong[0]!r}")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _canvas(1, 1, 1.15 * max(len(rows), 1))
+        axis = axes[0, 0]
+        for row, (title, boxes) in enumerate(rows.items()):
+            axis.text(-0.45, row - 0.42, title, ha="left", va="center", fontsize=9.5, fontweight="bold")
+            for place, (text, kind) in enumerate(boxes):
+                fill, edge = paint[kind]
+                axis.add_patch(Rectangle((place - 0.4, row - 0.22), 0.8, 0.5, fc=fill, ec=edge, lw=1.3))
+                axis.text(place, row + 0.03, text, ha="center", va="center", fontsize=8.5, linespacing=1.1)
+                if place:
+                    arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
+                    axis.annotate("", (place - 0.4, row + 0.03), (place - 0.6, row + 0.03), arrowprops=arrow)
+        axis.set(xlim=(-0.5, most - 0.5), ylim=(len(rows) - 0.65, -0.6), xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return figure
+
+
 def bars(values: Mapping[str, Mapping[str, float]], label: str, *, digits: int = 1) -> Figure:
     """Numbers of several kinds beside each other, as horizontal bars with the number at their end.
 

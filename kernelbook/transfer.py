@@ -80,7 +80,7 @@ def resnet50(pretrained: bool, classes: int = 1000) -> nn.Module:
             model = torchvision.models.resnet50(weights=weights)
         except (OSError, RuntimeError) as error:
             raise WeightsUnavailable(
-                f"the ImageNet weights of ResNet-50 are not in {torch.hub.get_dir()}/checkpoints, and a download failed "
+                f"the ImageNet weights of ResNet-50 are not in {torch.hub.get_dir()}/checkpoints, and fetching failed "
                 f"({type(error).__name__}): copy the file of {weights.url} there, or go on with pretrained=False."
             ) from None
     else:

@@ -24,6 +24,14 @@ FIGURES = {
     "pipeline": lambda: plotting.pipeline([("conv", "8 × 4"), ("pool", "8 × 2"), ("mean", "8")], columns=2),
     "confusion": lambda: plotting.confusion([[3, 1], [0, 2]], ["a", "b"]),
     "spreads": lambda: plotting.spreads({"a": [0.5, 0.6], "b": [0.7, 0.8, 0.9]}, "accuracy (%)"),
+    "runs": lambda: plotting.runs(
+        [1, 10],
+        {"near": {"a": [[0.1, 0.2], [0.3, 0.5]], "b": [[0.2, 0.2], [0.1, 0.4]]}},
+        "labels",
+        "right (%)",
+        log=True,
+    ),
+    "flow": lambda: plotting.flow({"one": [("map", "plain"), ("stage", "kept"), ("head", "new")]}),
 }
 
 
@@ -201,3 +209,23 @@ def test_tiles_show_colours_and_greys_as_they_are_and_refuse_what_would_be_cut_o
             plotting.tiles(rows)
     with pytest.raises(ValueError, match="expected 1 titles, got 2"):
         plotting.tiles([np.eye(2)[None]], ["a", "b"])
+
+
+def test_runs_draws_means_and_deviations_in_percent():
+    figure = plotting.runs([5, 20], {"near": {"a": [[0.1, 0.3], [0.5, 0.5]]}, "far": {"a": [[0, 0], [1, 1]]}}, "n", "%")
+    first, second = figure.axes
+    drawn, _, (bars,) = first.containers[0]
+    assert drawn.get_ydata() == pytest.approx([20, 50])
+    low, high = bars.get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx((20 - 200**0.5, 20 + 200**0.5))
+    assert [axis.get_title() for axis in (first, second)] == ["near", "far"]
+    with pytest.raises(ValueError, match="expected 2 rows"):
+        plotting.runs([5, 20], {"near": {"a": [[0.1, 0.3]]}}, "n", "%")
+
+
+def test_flow_paints_each_kind_in_its_own_colour():
+    figure = plotting.flow({"one": [("a", "kept"), ("b", "trained"), ("c", "new")]})
+    fills = {patch.get_facecolor() for patch in figure.axes[0].patches if isinstance(patch, Rectangle)}
+    assert len(fills) == 3
+    with pytest.raises(ValueError, match="'frozen'"):
+        plotting.flow({"one": [("a", "frozen")]})

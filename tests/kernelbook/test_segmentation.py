@@ -1,4 +1,4 @@
-"""A class for every die: masks that fit the wafers, a segmenter of the right shapes, measures as torchvision has them."""
+"""A class for every die: masks that fit the wafers, a segmenter of the right shapes, measures as in torchvision."""
 
 import json
 
