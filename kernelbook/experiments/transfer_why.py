@@ -1,16 +1,17 @@
 """Why transfer goes as it goes: `python -m kernelbook.experiments.transfer_why` measures it, writes transfer_why.json.
 
-The network, sources, wafers, seeds and steps are those of :mod:`kernelbook.experiments.transfer`. It asks three things:
+The network, sources, wafers, seeds and steps are those of :mod:`kernelbook.experiments.transfer`. It asks four things:
 
-    rates   everything is trained from the near source; the rate of the stages goes from 0.0003 to 0.1. The head has
-            the same rate ("one"), or its own, 0.02 ("two"), or has it and half the steps to itself ("first")
-    layers  the first 1, 2 or 3 stages are carried over and kept, the rest is new and has the rate that suits a network
-            from scratch ("keep"); or all are carried over and one of them is trained beside the head ("tune"), slowly
-            from the near source, and faster from the far one, where little is to be lost
-    norms   all stages are frozen, and batch normalisation keeps still, or stays in training mode ("moving")
+    baseline  nothing is carried over, and the rate is 0.02 or 0.2, for every amount of labels
+    rates     everything is trained from the near source; the rate of the stages goes from 0.0003 to 0.1. The head has
+              the same rate ("one"), or its own, 0.02 ("two"), or has it and half the steps to itself ("first")
+    layers    the first 1, 2 or 3 stages are carried over and kept, the rest is new and has a rate that suits a
+              network from scratch ("keep"); or all are carried over and one of them is trained beside the head
+              ("tune"), slowly from the near source, and faster from the far one, where little is to be lost
+    norms     all stages are frozen, and batch normalisation keeps still, or stays in training mode ("moving")
 
-There are 20 labels a class. In the first and the last the old head is put back after each run, and
-the network is measured on its old task, too: `source` is what it still knows of it.
+But for the baseline, there are 20 labels a class. For rates and norms the old head is put back after each run, and the
+network is measured on its old task, too: `source` is what it still knows of it.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from kernelbook.checkpoints import other_wafer_cnn, texture_cnn
 from kernelbook.checkpoints.texture_cnn import StagedCNN
 from kernelbook.data import CLASSES, textures, wafers
 from kernelbook.experiments.transfer import BATCH, SEEDS, SOURCES, STEPS, target, unseen
+from kernelbook.experiments.transfer import LABELS as AMOUNTS
 from kernelbook.training import Data, predict, tensors
 from kernelbook.transfer import train_around
 
 LABELS = 20  # a class
+BASE_RATES = (0.02, 0.2)
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 HEAD_RATE, NEW_RATE = 0.02, 0.1
 TUNE_RATE = {"texture_cnn": 0.02, "other_wafer_cnn": 0.001}
@@ -91,6 +94,9 @@ def run(
         for i in trained
     ]
     found: dict[str, float] = {}
+    still = 0 if moving_norms else min(trained, default=len(model.stages))  # these never change: computed once
+    with torch.no_grad():
+        x = nn.Sequential(*model.stages[:still]).eval()(x)
     alone, together = head_first, steps - head_first
     phases = [(alone, False), (together, True)] if alone else [(together, True)]
     order, done = torch.empty(0, dtype=torch.int64), 0
@@ -107,7 +113,8 @@ def run(
             if len(order) < BATCH:
                 order = torch.cat([order, torch.randperm(len(x), generator=shuffle)])
             batch, order = order[:BATCH], order[BATCH:]
-            loss = F.cross_entropy(model(x[batch]), y[batch])
+            maps = nn.Sequential(*model.stages[still:])(x[batch])
+            loss = F.cross_entropy(model.head(maps.mean((2, 3))), y[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -134,6 +141,10 @@ def cases() -> list[tuple[dict, dict]]:
     """Every case: what names it, and how it is run."""
     near = SOURCES[1]
     found: list[tuple[dict, dict]] = []
+    for rate in BASE_RATES:
+        for labels in AMOUNTS:
+            how = {"source": near, "carried": 0, "labels": labels, "stage_rate": rate, "head_rate": rate}
+            found.append(({"part": "baseline", "rate": rate, "labels": labels}, how))
     for rate in RATES:
         how = {"source": near, "stage_rate": rate, "early": EARLY}
         found.append(({"part": "rates", "way": "one", "rate": rate}, {**how, "head_rate": rate}))
