@@ -9,11 +9,26 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
 from kernelbook.checkpoints.texture_cnn import CHANNELS
+
+Floats = NDArray[np.float32]
+
+
+def fault_masks(struck: Floats) -> Floats:
+    """What a segmenter is to mark: 1 where the fault makes a die at least half as likely to fail as its worst die.
+
+    struck: (N, 1, H, W), each die's probability to fail by the fault, from `data.faults`. Returns the same shape,
+    float32. A mask holds dies that passed by luck and leaves out dies that failed as dust; where no fault struck it is
+    empty.
+    """
+    worst = struck.max((1, 2, 3), keepdims=True)
+    return ((struck >= worst / 2) & (struck > 0)).astype(np.float32)
 
 
 class Segmenter(nn.Module):

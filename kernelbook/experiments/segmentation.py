@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from kernelbook import checkpoints
 from kernelbook.checkpoints.texture_cnn import StagedCNN
-from kernelbook.data import CLASSES, faults
+from kernelbook.data import CLASSES, faults, wafers
 from kernelbook.experiments.transfer import SEEDS
-from kernelbook.segmentation import Segmenter, iou
+from kernelbook.segmentation import Segmenter, fault_masks, iou
 
 FAULTS = ("center", "donut", "edge-loc", "edge-ring", "loc", "scratch")
 LABELLED = 48  # wafers with masks
@@ -37,7 +37,8 @@ Masked = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 def masked(number: int, seed: int) -> Masked:
     """Wafers of the six faults with their masks."""
-    images, masks, labels = faults(number, 32, seed, FAULTS)
+    images, labels = wafers(number, 32, seed, FAULTS)
+    masks = fault_masks(faults(number, 32, seed, FAULTS)[0])
     return torch.from_numpy(images), torch.from_numpy(masks), torch.from_numpy(labels)
 
 

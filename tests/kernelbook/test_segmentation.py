@@ -12,24 +12,18 @@ from torchvision import ops as torchvision_ops
 from kernelbook import checkpoints, data
 from kernelbook.checkpoints.texture_cnn import StagedCNN
 from kernelbook.experiments import segmentation as experiment
-from kernelbook.segmentation import Segmenter, box_iou, iou, suppress
+from kernelbook.segmentation import Segmenter, box_iou, fault_masks, iou, suppress
 
 # Masks
 
 
 @pytest.mark.parametrize("size", [32, (20, 27)])
-def test_faults_draws_the_same_maps_as_wafers(size):
-    images, masks, labels = data.faults(60, size, seed=4)
-    plain, same = data.wafers(60, size, seed=4)
-    assert np.array_equal(images, plain)
-    assert np.array_equal(labels, same)
+def test_masks_lie_on_the_wafer_and_failures_in_them(size):
+    images, labels = data.wafers(300, size, seed=1)
+    masks = fault_masks(data.faults(300, size, seed=1)[0])
     assert masks.shape == images.shape
-    assert masks.dtype == np.float32
     assert set(np.unique(masks)) == {0, 1}
-
-
-def test_masks_lie_on_the_wafer_and_failures_in_them():
-    images, masks, labels = data.faults(300, 32, seed=1)
+    assert masks.dtype == np.float32
     assert not masks[images == 0].any(), "no die, no fault"
     failed = images == 1
     for label, name in enumerate(data.CLASSES):
@@ -43,10 +37,10 @@ def test_masks_lie_on_the_wafer_and_failures_in_them():
             assert inside > 0.4 > 0.2 > outside, name
 
 
-def test_impossible_wafers_are_refused_as_before():
-    for wrong in ({"size": 7}, {"number": -1}, {"classes": ()}, {"classes": ("moon",)}):
-        with pytest.raises(ValueError, match=r"wafer|number"):
-            data.faults(**{"number": 2, **wrong})
+def test_a_mask_begins_at_half_the_worst_probability_of_its_own_wafer():
+    struck = np.zeros((2, 1, 2, 3), np.float32)
+    struck[0, 0] = [[0.8, 0.4, 0.39], [0, 0.41, 0.1]]
+    assert fault_masks(struck)[:, 0].astype(int).tolist() == [[[1, 1, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 0]]]
 
 
 # The segmenter
