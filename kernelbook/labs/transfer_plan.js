@@ -254,7 +254,7 @@ export function render({ model, el }) {
   const m = facts.measured;
   const recipe = html("p", { class: "lab-note" });
   const recipeWords = () =>
-    `Measured by kernelbook/experiments/transfer.py: a network of four stages, pretrained on ${SOURCES[state.source].title} (${(100 * m.sources[SOURCES[state.source].name]).toFixed(1)} % of its own test pictures right), then trained on wafers for ${m.steps} steps of ${m.batch}. Each way has the learning rate that was best for it on other wafers. Bars show the standard deviation over five seeds; all are tested on the same ${grouped(m.test_wafers)} wafers.`;
+    `Measured by kernelbook/experiments/transfer.py: a network of four stages, pretrained on ${SOURCES[state.source].title} (${(100 * m.sources[SOURCES[state.source].name]).toFixed(1)} % of its own test pictures right), then trained on wafers for ${m.steps} steps of ${m.batch}. Each way has the one of four learning rates that was best for it on other wafers. Bars show the standard deviation over five seeds; all are tested on the same ${grouped(m.test_wafers)} wafers.`;
 
   root(el, "lab-transfer-plan");
   fill(
