@@ -100,7 +100,26 @@ def to_onnx(model: nn.Module, pictures: torch.Tensor, path: str | Path) -> Path:
             )
     finally:
         model.train(training)
+    _strip(path)
     return path
+
+
+def _strip(path: Path) -> None:
+    """Take out of an ONNX file what the exporter notes about this machine: the lines of code that each node came from.
+
+    What is left is the network, and the same bytes wherever it is exported.
+    """
+    import onnx
+
+    whole = onnx.load(str(path))
+    del whole.metadata_props[:]
+    del whole.graph.metadata_props[:]
+    for part in (*whole.graph.node, *whole.graph.initializer, *whole.graph.value_info):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for end in (*whole.graph.input, *whole.graph.output):
+        del end.metadata_props[:]
+    onnx.save(whole, str(path))
 
 
 def to_int8(source: str | Path, pictures: Any, path: str | Path) -> Path:
@@ -131,6 +150,7 @@ def to_int8(source: str | Path, pictures: Any, path: str | Path) -> Path:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
+    _strip(Path(path))
     return Path(path)
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 
 from kernelbook import metrics
 
-CASES = settings(max_examples=150, deadline=None, derandomize=True)
+CASES = settings(max_examples=80, deadline=None, derandomize=True)
 
 
 @st.composite
