@@ -1,9 +1,10 @@
 """Which cure helps against overfitting: `python -m kernelbook.experiments.overfitting` measures it, in five minutes.
 
 Ten labelled wafers a class, and one change to the same network at a time; the results of all runs are in
-overfitting.json. Runs of one seed share their training wafers and, where they fit, the order of the batches. All are measured on the same
-test wafers. There is one strength of each cure, and none was tuned: a first look at two seeds used these test wafers
-too, it decided which head the others are compared with, and no strength or rate was changed after it.
+overfitting.json. Runs of one seed share their training wafers and, where they fit, the order of the batches. All are
+measured on the same test wafers. There is one strength of each cure, and none was tuned: a first look at two seeds
+used these test wafers too, it decided which head the others are compared with, and no strength or rate was changed
+after it.
 
 Two smaller experiments of the chapter are here as functions: `descend`, plain gradient descent with and without
 normalisation, and `dense_runs`, the dense network of chapter 1 on the same wafers.
