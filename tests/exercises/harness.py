@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import importlib.util
 import io
 import json
 import multiprocessing
+import os
+import signal
 import sys
 import tomllib
 import traceback
@@ -311,15 +314,31 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
-def _forked(work: Callable[[], list[Verdict]], seconds: float = SECONDS, parent: bool = False) -> list[Verdict]:
-    """`work()` in a child process, which ends with it, whatever it does. parent: it has children of its own."""
+@functools.cache
+def _warm() -> None:
+    """Load in this process what notebooks load, and what libraries put off until it is first used."""
     import torch
 
+    import kernelbook.data  # noqa: F401
+
     torch.set_num_threads(1)
+    weight = torch.ones(2, requires_grad=True)
+    torch.autograd.grad(weight * 2, weight, grad_outputs=torch.ones(2))
+    for optimiser in (torch.optim.SGD([weight], 0.1), torch.optim.AdamW([weight])):
+        (weight * weight).sum().backward()
+        optimiser.step()
+
+
+def _forked(work: Callable[[], list[Verdict]], seconds: float | None = None, parent: bool = False) -> list[Verdict]:
+    """`work()` in a child process, which ends with it, whatever it does. parent: it has children of its own."""
+    _warm()
+    seconds = SECONDS if seconds is None else seconds
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
 
     def child() -> None:
+        if parent:
+            os.setsid()
         warnings.resetwarnings()
         warnings.showwarning = _show_warning
         verdicts = work()
@@ -336,6 +355,9 @@ def _forked(work: Callable[[], list[Verdict]], seconds: float = SECONDS, parent:
         process.join()
         return [Verdict({}, {"": f"ended with exit code {process.exitcode}"})]
     finally:
+        if parent:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.join()
         receiver.close()

@@ -1,12 +1,6 @@
 """Answers to assignment 5: wrong ones that its tests must notice, right ones in other styles that they must not."""
 
-import torch
 from harness import Answers, Assignment
-
-import kernelbook.data  # noqa: F401  so that the processes that are forked from this one need not load it
-
-# For the same reason: the first optimiser of a process loads what the second one finds.
-torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1)
 
 
 def answers(assignment: Assignment) -> Answers:
