@@ -197,9 +197,12 @@ def test_markdown_that_is_slow_to_render_is_made_quick(unit):
 
     def seconds(length):
         hostile = unit * (length // len(unit))
-        started = time.perf_counter()
-        markdown2html(safe.markdown(hostile))
-        return time.perf_counter() - started
+        times = []
+        for _ in range(3):  # the best of three: the machine has other things to do
+            started = time.process_time()
+            markdown2html(safe.markdown(hostile))
+            times.append(time.process_time() - started)
+        return min(times)
 
     seconds(100)
     assert seconds(60_000) < 40 * max(seconds(6_000), 0.005)
