@@ -18,7 +18,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.plugins.export import ExportPlugin
 from traitlets import Bool, Enum, Unicode
 
-from .plugin import inert
+from .plugin import final_score, inert
 
 
 class _Wide(ExportPlugin):
@@ -53,7 +53,7 @@ class _Wide(ExportPlugin):
         if submission.needs_manual_grade and not self.include_ungraded:
             self.log.warning("%s, %s: points are still to be given by hand; left out", assignment.name, student.id)
             return ""
-        return round(max(0.0, submission.score - submission.late_submission_penalty), 4)
+        return round(final_score(submission), 4)
 
 
 def _chosen(entries: Any, name: Any, wanted: list[Any], kind: str) -> list[Any]:

@@ -394,8 +394,13 @@ class CsvExport(CsvExportPlugin):
             "timestamp": submission.timestamp,
             "raw_score": submission.score,
             "late_submission_penalty": penalty,
-            "score": max(0.0, submission.score - penalty),
+            "score": final_score(submission),
         }
+
+
+def final_score(submission: Any) -> float:
+    """A submission's points after its late penalty, never below zero."""
+    return max(0.0, submission.score - submission.late_submission_penalty)
 
 
 def inert(value: Any) -> Any:
