@@ -44,6 +44,8 @@ REPAIRS = (
     # A list whose children are no list items, and a role that ARIA 1.3 gave up.
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
     (re.compile(r' role="doc-biblioentry"'), ""),
+    # A label that hides what a folded cell's summary says from screen readers.
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     # The label hides half of the words that the button shows.
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'), r"\1"),
 )

@@ -23,7 +23,6 @@ from sphinx.util.docutils import SphinxDirective
 
 MARK = '<div class="term-index"></div>'
 FILTER = "data-filter="  # on an element that becomes the field of a searchable list; see book/static/filter.js
-LABEL = '<summary aria-label="Toggle hidden content">'  # hides what a folded cell's summary says from screen readers
 
 
 class TermEntries(SphinxTransform):
@@ -109,8 +108,9 @@ def fill(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
     """Write the index where a page has its place, and load the filter where a page has a field for it."""
     if "body" not in context:
         return
-    body = context["body"].replace(LABEL, "<summary>")
-    context["body"] = body.replace(MARK, written(app.env, context["pathto"])) if MARK in body else body
+    body = context["body"]
+    if MARK in body:
+        context["body"] = body.replace(MARK, written(app.env, context["pathto"]))
     if FILTER in body:
         app.add_js_file("filter.js", loading_method="defer")
 
