@@ -177,7 +177,7 @@ def asked(model: nn.Module, methods: Mapping[str, Method], number: int = WAFERS)
 def accuracy(model: nn.Module) -> float:
     """Fraction of 2,000 wafers that the network names rightly."""
     x, y = training.tensors(*wafers(2_000, SIZE, 9_000))
-    return round((training.predict(model, x.double(), 500) == y).double().mean().item(), 4)
+    return round(training.evaluate(model, (x.double(), y), 500)[1], 4)
 
 
 def measure(seed: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from kernelbook.checkpoints.texture_cnn import StagedCNN
 from kernelbook.data import CLASSES, textures, wafers
 from kernelbook.experiments.transfer import BATCH, SEEDS, SOURCES, STEPS, target, unseen
 from kernelbook.experiments.transfer import LABELS as AMOUNTS
-from kernelbook.training import Data, predict, tensors
+from kernelbook.training import Data, evaluate, tensors
 from kernelbook.transfer import train_around
 
 LABELS = 20  # a class
@@ -49,11 +49,6 @@ def old_task(source: str) -> Data:
     if source == "texture_cnn":
         return tensors(*textures(OLD, texture_cnn.SIZE, texture_cnn.TEST_SEED))
     return tensors(*wafers(OLD, other_wafer_cnn.SIZE, other_wafer_cnn.TEST_SEED))
-
-
-def accuracy(model: nn.Module, data: Data) -> float:
-    """Fraction that `model` names rightly; leaves it in evaluation mode."""
-    return (predict(model, data[0], 300) == data[1]).float().mean().item()
 
 
 def run(
@@ -122,7 +117,7 @@ def run(
             done += 1
             if old is not None and done in early:
                 found[f"source after {done}"] = recall(model, kept, old)
-    found["target"] = accuracy(model, test)
+    found["target"] = evaluate(model, test, 300)[1]
     if old is not None:
         found["source"] = recall(model, kept, old)
     return {name: round(value, 4) for name, value in found.items()}
@@ -132,7 +127,7 @@ def recall(model: StagedCNN, kept: StagedCNN, old: Data) -> float:
     """Accuracy on the old task of the stages of `model` as they are now, under the old head."""
     head, model.head = model.head, kept.head
     try:
-        return accuracy(model, old)
+        return evaluate(model, old, 300)[1]
     finally:
         model.head = head
 

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import ResNet50_Weights
 from torchvision.models import resnet50 as torchvision_resnet50
 
-from kernelbook import checkpoints, transfer
+from kernelbook import checkpoints, training, transfer
 from kernelbook.experiments import transfer as experiment
 from kernelbook.experiments import transfer_why
 
@@ -149,7 +149,7 @@ def test_every_case_was_measured_for_every_seed():
 @pytest.mark.parametrize(("carried", "trained"), [(2, (2, 3)), (4, (1,)), (4, ())])
 def test_only_the_chosen_stages_change(carried, trained, monkeypatch):
     made = []
-    monkeypatch.setattr(transfer_why, "accuracy", lambda model, _: made.append(model) or 0.0)
+    monkeypatch.setattr(transfer_why, "evaluate", lambda model, *_: (0.0, made.append(model) or 0.0))
     how = {"stage_rate": 0.01, "head_rate": 0.01, "labels": 5, "steps": 2, "carried": carried, "trained": trained}
     transfer_why.run("texture_cnn", 0, test=experiment.unseen(), **how)
     source = checkpoints.load("texture_cnn")
@@ -180,6 +180,6 @@ def test_the_head_is_alone_at_first():
     old = tuple(part[:90] for part in transfer_why.old_task("other_wafer_cnn"))
     how = {"stage_rate": 0.1, "head_rate": 0.02, "test": test, "old": old, "labels": 5, "early": (2, 6)}
     found = transfer_why.run("other_wafer_cnn", 0, steps=8, head_first=4, **how)
-    whole = transfer_why.accuracy(checkpoints.load("other_wafer_cnn"), old)
+    whole = training.evaluate(checkpoints.load("other_wafer_cnn"), old, 300)[1]
     assert found["source after 2"] == pytest.approx(whole, abs=1e-3), "frozen stages keep what they know"
     assert found["source after 6"] < whole - 0.2
