@@ -48,6 +48,9 @@ def coordinator(root: Path, students: str, setup: pools.Setup) -> int:
         with open(root / "failed.txt", "a") as file:
             file.writelines(f"{verdict.student}\n" for verdict in summary.verdicts if verdict.outcome == "failed")
         code = 3 if summary.count("failed") else 0
+    except pools.PoolError as error:
+        (root / "fault.txt").write_text(str(error))
+        code = 4
     except BaseException as error:
         (root / "fault.txt").write_text("".join(traceback.format_exception(error)))
     finally:
@@ -104,12 +107,15 @@ def main() -> None:
         code = None
         while code != 0 and not faults:
             runs += 1
+            before = sum(killed.values())
             started = time.monotonic()
             pid = coordinator(root, f"r{rounds}-*", setup)
             code = disturb(pid, chance, killed, kills if length else 0, seen, length)
             length = length or time.monotonic() - started
             # 3: a job had its worker killed three times; the next run tries it again.
-            if code not in {0, 3, -9}:
+            # 4: the engine gave up, as it should when that many workers in a row were killed before they were ready.
+            gave_up = code == 4 and sum(killed.values()) - before >= pools.START_FAILURES
+            if code not in {0, 3, -9} and not gave_up:
                 text = (root / "fault.txt").read_text() if (root / "fault.txt").exists() else "it hangs"
                 faults.append(f"round {rounds}, run {runs}: exit code {code}: {text}")
             with sqlite3.connect(root / "gradebook.db") as database:
