@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import fnmatch
+import gc
 import glob
 import hashlib
 import os
@@ -19,8 +20,8 @@ import re
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,15 +104,13 @@ class Engine(LoggingConfigurable):
         """setup: how workers make their Grader; the default is this package's."""
         super().__init__(**options)
         self.coursedir = coursedir
-        self._setup = setup
+        self._given = setup
 
     @property
     def setup(self) -> pools.Setup:
         """How workers make their Grader."""
-        if self._setup is None:
-            warm = tuple(name for name in self.warm if _installed(name))
-            self._setup = pools.Setup(options={"trust": self.trust, "warm": warm, "threads": 1})
-        return self._setup
+        warm = tuple(name for name in self.warm if _installed(name))
+        return self._given or pools.Setup(options={"trust": self.trust, "warm": warm, "threads": 1})
 
     @property
     def limits(self) -> Limits:
@@ -183,13 +182,15 @@ class Engine(LoggingConfigurable):
                     summary.start_seconds = summary.start_seconds or time.monotonic() - started
 
                 summary.workers = self.local_workers(plan.todo)
-                pool = self.pool(plan.todo, ready)
+                pool = self.pool(plan.todo, ready, what.modules())
                 run = _Run(self, what, ledger, pool, recorder, leases.seed_key(database), environment, items)
+                gc.freeze()  # to look through all that is loaded by now takes 0.1 s each time
                 for verdict, result in run.verdicts():
                     summary.verdicts.append(verdict)
                     on_verdict(verdict, result)
                 summary.record_seconds = run.record_seconds
         finally:
+            gc.unfreeze()
             if pool is not None:
                 pool.close()
             try:
@@ -201,11 +202,14 @@ class Engine(LoggingConfigurable):
             database.dispose()
             summary.seconds = time.monotonic() - started
 
-    def pool(self, todo: int, on_ready: Callable[[], None] | None = None) -> pools.Pool:
-        """Workers for so many jobs at most. Raises pools.PoolError."""
+    def pool(self, todo: int, on_ready: Callable[[], None] | None = None, modules: Collection[str] = ()) -> pools.Pool:
+        """Workers for so many jobs at most, which load these modules before they start. Raises pools.PoolError."""
+        setup = self.setup
+        if self._given is None:
+            setup = replace(setup, options={**setup.options, "also": tuple(sorted(modules))})
         if self.scheduler:
-            return pools.DaskPool(self.scheduler, self.setup, on_ready=on_ready)
-        return pools.LocalPool(self.local_workers(todo), self.setup, on_ready=on_ready)
+            return pools.DaskPool(self.scheduler, setup, on_ready=on_ready)
+        return pools.LocalPool(self.local_workers(todo), setup, on_ready=on_ready)
 
     def local_workers(self, todo: int) -> int:
         """How many processes to start on this machine for so many jobs; none for a cluster."""
@@ -279,6 +283,14 @@ class Assignment:
         names = sorted({cell.grade_id for cell in cells if cell.grade_id})
         if question not in names:
             raise CourseError(f"{self.name} has no tested question {question!r}. It has: {', '.join(names)}")
+
+    def modules(self) -> set[str]:
+        """What its notebooks import, for workers to load before they start."""
+        from .run import modules
+
+        cells = [cell for blueprint in self.blueprints.values() for cell in blueprint.cells if cell.kind == "code"]
+        answers = [cell.source for cell in cells if cell.role == "answer"]
+        return modules([cell.source for cell in cells if cell.role != "answer"], answers)
 
     def submissions(self) -> dict[str, Path]:
         """Students who handed something in, and where it is."""

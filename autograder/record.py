@@ -18,7 +18,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,16 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import (
     Assignment,
+    BaseCell,
     Comment,
     Grade,
     Gradebook,
+    GradeCell,
     Notebook,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
+    new_uuid,
 )
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
@@ -80,6 +83,25 @@ class Status:
     environment: str
     digest: str
     recorded: datetime
+
+
+@dataclass(frozen=True)
+class _ReleasedCell:
+    """One of nbgrader's cells in a released notebook."""
+
+    id: str
+    name: str  # its grade_id
+    type: str  # GradeCell, SolutionCell, TaskCell
+    max_score: float | None  # of a GradeCell
+
+
+@dataclass(frozen=True)
+class _Released:
+    """An assignment in the gradebook: its notebooks' names and cells, by the notebooks' ids."""
+
+    id: str
+    has_duedate: bool
+    notebooks: dict[str, tuple[str, list[_ReleasedCell]]] = field(default_factory=dict)
 
 
 class Recorder(LoggingConfigurable):
@@ -136,22 +158,28 @@ class Recorder(LoggingConfigurable):
             if assembly.job_cells() != job.cells:
                 raise ValueError(f"the job is not that of {result.student}'s {result.notebook}; grade it again")
         try:
-            entry = self._entry(result)
-            before = self._stored(entry.id)
-            if before is None or before["status"] != "graded" or result.status != "graded":
-                questions = None
-            if questions is not None and before is not None:
-                result = _merged(result, before, questions)
-            self._score(entry, result, blueprint, assembly, questions)
-            self._missing_notebooks(entry, submission)
-            self.session.flush()
-            self._penalise(entry)
+            with self.session.no_autoflush:
+                released = self._released(result)
+                entry = self._entry(result, released)
+                before = self._stored(entry.id)
+                if before is None or before["status"] != "graded" or result.status != "graded":
+                    questions = None
+                if questions is not None and before is not None:
+                    result = _merged(result, before, questions)
+                self._score(entry, released, result, blueprint, assembly, questions)
+                self._missing_notebooks(entry, released, submission)
+                if entry.late_submission_penalty is not None:
+                    entry.late_submission_penalty = None
+                self.session.flush()
+                when = entry.assignment.timestamp
+            if released.has_duedate:
+                self._penalise(entry)
             self._store(entry.id, result, job.notes if job else (), submission)
             if also is not None:
                 also(self.session)
             self.session.flush()
             notebook = rebuilt(blueprint, assembly, result, job.notes if job else ())
-            self._files(result, notebook, submission, entry.assignment.timestamp)
+            self._files(result, notebook, submission, when)
             self.session.commit()
         except BaseException:
             self.session.rollback()
@@ -173,42 +201,68 @@ class Recorder(LoggingConfigurable):
         except KeyError:
             raise NotReleased(f"{assignment} has no notebook {notebook!r}") from None
 
-    def _entry(self, result: Result) -> SubmittedNotebook:
-        """The submitted notebook's row, with rows for its grades and comments; made if it is not there."""
-        assignment = self.session.query(Assignment).filter(Assignment.name == result.assignment).one_or_none()
-        if assignment is None or not any(notebook.name == result.notebook for notebook in assignment.notebooks):
+    def _released(self, result: Result) -> _Released:
+        """What the gradebook says about the assignment as released. Read anew each time: somebody may release again."""
+        graded, cells, names = GradeCell.__table__, BaseCell.__table__, Notebook.__table__
+        rows = self.session.execute(
+            sa.select(
+                Assignment.id.label("assignment"), Assignment.duedate, names.c.id.label("notebook"), names.c.name,
+                cells.c.id, cells.c.name.label("grade_id"), cells.c.type, graded.c.max_score,
+            )
+            .join(names, names.c.assignment_id == Assignment.id)
+            .outerjoin(cells, cells.c.notebook_id == names.c.id)
+            .outerjoin(graded, graded.c.id == cells.c.id)
+            .where(Assignment.name == result.assignment)
+            .order_by(names.c.name)
+        ).all()  # fmt: skip
+        if not any(row.name == result.notebook for row in rows):
             raise NotReleased(
                 f"the gradebook does not know {result.assignment}/{result.notebook}. "
                 f"Run: nbgrader generate_assignment {result.assignment}"
             )
-        student = self.session.get(Student, result.student)
-        if student is None:
-            student = Student(id=result.student)
-            self.session.add(student)
+        released = _Released(rows[0].assignment, rows[0].duedate is not None)
+        for row in rows:
+            found = released.notebooks.setdefault(row.notebook, (row.name, []))[1]
+            if row.id is not None:
+                found.append(_ReleasedCell(row.id, row.grade_id, row.type, row.max_score))
+        for name, cells_of in released.notebooks.values():
+            blueprint = self._blueprints[result.assignment].get(name)
+            places = {cell.grade_id: index for index, cell in enumerate(blueprint.cells)} if blueprint else {}
+            cells_of.sort(key=lambda cell: (places.get(cell.name, -1), cell.name, cell.type))
+        return released
+
+    def _entry(self, result: Result, released: _Released) -> SubmittedNotebook:
+        """The submitted notebook's row, with rows for its grades and comments; made if it is not there."""
+        session = self.session
+        if session.get(Student, result.student) is None:
+            session.add(Student(id=result.student))
         submission = (
-            self.session.query(SubmittedAssignment)
-            .filter(SubmittedAssignment.assignment_id == assignment.id, SubmittedAssignment.student_id == student.id)
+            session.query(SubmittedAssignment)
+            .filter(SubmittedAssignment.assignment_id == released.id, SubmittedAssignment.student_id == result.student)
             .one_or_none()
         )
         if submission is None:
-            submission = SubmittedAssignment(assignment=assignment, student=student)
-            self.session.add(submission)
+            submission = SubmittedAssignment(id=new_uuid(), assignment_id=released.id, student_id=result.student)
+            session.add(submission)
         directory = self.coursedir.format_path(self.coursedir.submitted_directory, result.student, result.assignment)
         submission.timestamp = intake.received(directory, warn=self.log.warning)
         entries = {entry.notebook_id: entry for entry in submission.notebooks}
-        for notebook in assignment.notebooks:
-            if notebook.id not in entries:
-                entries[notebook.id] = SubmittedNotebook(notebook=notebook, assignment=submission)
-                self.session.add(entries[notebook.id])
-            _complete(entries[notebook.id], notebook)
-        self.session.flush()
-        return next(entries[notebook.id] for notebook in assignment.notebooks if notebook.name == result.notebook)
+        wanted = None
+        for notebook_id, (name, cells) in released.notebooks.items():
+            if notebook_id not in entries:
+                entries[notebook_id] = SubmittedNotebook(id=new_uuid(), notebook_id=notebook_id, assignment=submission)
+                session.add(entries[notebook_id])
+            _complete(entries[notebook_id], cells)
+            wanted = entries[notebook_id] if name == result.notebook else wanted
+        assert wanted is not None
+        return wanted
 
     # scores
 
     def _score(
         self,
         entry: SubmittedNotebook,
+        released: _Released,
         result: Result,
         blueprint: Blueprint,
         assembly: Assembly | None,
@@ -219,13 +273,13 @@ class Recorder(LoggingConfigurable):
         given = blueprint.by_id()
         grades = {grade.cell_id: grade for grade in entry.grades}
         comments = {comment.cell_id: comment for comment in entry.comments}
-        for cell in (*entry.notebook.grade_cells, *entry.notebook.solution_cells, *entry.notebook.task_cells):
+        for cell in released.notebooks[entry.notebook_id][1]:
             if cell.name not in given or (only is not None and cell.name not in only):
                 continue
             piece = pieces.get(cell.name)
             if cell.type == "GradeCell":
                 if given[cell.name].role == "test":
-                    score = _points(scores.get(cell.name), cell.max_score)
+                    score = _points(scores.get(cell.name), cell.max_score or 0.0)
                 else:
                     score = 0.0 if piece and _untouched(piece) else None
                 _grade(grades[cell.id], score)
@@ -234,12 +288,15 @@ class Recorder(LoggingConfigurable):
             elif cell.type == "TaskCell" and assembly is None:
                 grades[cell.id].needs_manual_grade = True
 
-    def _missing_notebooks(self, entry: SubmittedNotebook, submission: intake.Submission | None) -> None:
+    def _missing_notebooks(
+        self, entry: SubmittedNotebook, released: _Released, submission: intake.Submission | None
+    ) -> None:
         """As nbgrader does: of a submission that has some of its notebooks, the ones that it has not score zero."""
         if submission is None:
             return
         siblings = entry.assignment.notebooks
-        missing = [other for other in siblings if f"{other.notebook.name}.ipynb" not in submission.files]
+        names = {notebook_id: f"{name}.ipynb" for notebook_id, (name, _) in released.notebooks.items()}
+        missing = [other for other in siblings if names.get(other.notebook_id) not in submission.files]
         if len(missing) == len(siblings):
             return
         for other in missing:
@@ -248,7 +305,6 @@ class Recorder(LoggingConfigurable):
                 grade.needs_manual_grade = grade.manual_score is not None
 
     def _penalise(self, entry: SubmittedNotebook) -> None:
-        entry.late_submission_penalty = None
         late = entry.assignment.total_seconds_late
         if late <= 0:
             return
@@ -323,16 +379,15 @@ def _be_patient(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA busy_timeout = 60000")
 
 
-def _complete(entry: SubmittedNotebook, notebook: Notebook) -> None:
+def _complete(entry: SubmittedNotebook, cells: Collection[_ReleasedCell]) -> None:
     """Give a submitted notebook the rows for grades and comments that it lacks."""
     graded = {grade.cell_id for grade in entry.grades}
     commented = {comment.cell_id for comment in entry.comments}
-    for cell in (*notebook.grade_cells, *notebook.task_cells):
-        if cell.id not in graded:
-            entry.grades.append(Grade(cell_id=cell.id))
-    for cell in (*notebook.solution_cells, *notebook.task_cells):
-        if cell.id not in commented:
-            entry.comments.append(Comment(cell_id=cell.id))
+    for cell in cells:
+        if cell.type in ("GradeCell", "TaskCell") and cell.id not in graded:
+            entry.grades.append(Grade(id=new_uuid(), cell_id=cell.id))
+        if cell.type in ("SolutionCell", "TaskCell") and cell.id not in commented:
+            entry.comments.append(Comment(id=new_uuid(), cell_id=cell.id))
 
 
 def _points(question: Question | None, most: float) -> float | None:
@@ -488,16 +543,14 @@ def _cell(piece: Piece, index: int) -> NotebookNode:
         # nbconvert copies raw cells into its pages as they are.
         fence = "`" * max(3, 1 + max((len(run) for run in source.split() if set(run) == {"`"}), default=0))
         source, kind = f"{fence}text\n{source}\n{fence}", "markdown"
+    if kind == "markdown" and theirs:
+        source = safe.markdown(source, piece.found.attachments if piece.found else ())
+    # Not by nbformat's functions, which hold each cell against the schema: the whole notebook is, when it is complete.
+    parts: dict[str, Any] = {"id": f"cell-{index}", "cell_type": kind, "metadata": metadata, "source": source}
     if kind == "code":
-        return nbformat.v4.new_code_cell(source, id=f"cell-{index}", metadata=metadata)
-    if kind == "raw":
-        return nbformat.v4.new_raw_cell(source, id=f"cell-{index}", metadata=metadata)
-    cell = nbformat.v4.new_markdown_cell(
-        safe.markdown(source, piece.found.attachments if piece.found else ()) if theirs else source,
-        id=f"cell-{index}",
-        metadata=metadata,
-    )
-    if theirs and piece.found is not None and piece.found.attachments:
+        parts |= {"execution_count": None, "outputs": []}
+    cell = nbformat.from_dict(parts)
+    if kind == "markdown" and theirs and piece.found is not None and piece.found.attachments:
         cell.attachments = json.loads(json.dumps(dict(piece.found.attachments)))
     return cell
 

@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ from .wire import Channel, Closed, OutOfTime, WireError
 __all__ = ["Grader", "Untrusted", "capabilities", "declarations", "environment_hash"]
 
 GRACE = 1.0  # seconds a question may be over its limit before the judge itself is ended
+# What of torch costs seconds at its first use (half a compiler, a computer algebra system), by words that hint at it.
+SLOW = {"optim": "torch.optim", "assert_close": "torch.testing"}
 START = 120.0  # seconds the warm parent may take to load its libraries
 
 
@@ -52,6 +54,7 @@ class Grader:
     trust: run without isolation where isolation is not to be had.
     warm: modules that the parent loads once, for every submission; what a job's own instructor's cells import is added
         when the job comes.
+    also: modules that are known to be needed, loaded at the start as far as they are installed.
     threads: of torch and the numerical libraries in each process. More than one makes results depend on the machine.
     levels: kinds of isolation to try, the best first; `isolation` says which one it is, "none" if the code is trusted.
 
@@ -65,6 +68,7 @@ class Grader:
         warm: Sequence[str] = ("numpy", "torch"),
         threads: int = 1,
         levels: Sequence[str] = sandbox.LEVELS,
+        also: Sequence[str] = (),
     ) -> None:
         self.warm = list(dict.fromkeys(warm))
         self.threads = threads
@@ -80,7 +84,9 @@ class Grader:
         refusals = []
         for level in levels:
             try:
-                return self._start(level)
+                self._start(level)
+                self.load(also)
+                return
             except sandbox.Refused as refused:
                 refusals.append(str(refused.strerror))
         if not trust:
@@ -90,6 +96,7 @@ class Grader:
                 "machine."
             )
         self._start("none")
+        self.load(also)
 
     @property
     def isolated(self) -> bool:
@@ -99,6 +106,7 @@ class Grader:
         if level != "none" and not sandbox.LINUX:
             raise sandbox.Refused(0, f"{platform.system()} has no namespaces and no seccomp; Linux does")
         self.isolation = level
+        self.loaded = set()
         self.control, theirs = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         code = (
@@ -148,20 +156,21 @@ class Grader:
 
     def _load_for(self, job: Job) -> None:
         """Have the warm parent load what the instructor's cells import, so that no submission pays for it."""
-        names: set[str] = set()
-        for cell in job.cells:
-            if cell.side != "student":
-                names |= imported(cell.source)
-            for statement in cell.imports:
-                names |= imported(statement)
-        new = sorted(names - self.loaded)
+        theirs = [cell.source for cell in job.cells if cell.side == "student"]
+        ours = [cell.source for cell in job.cells if cell.side != "student"]
+        self.load(modules(ours + [each for cell in job.cells for each in cell.imports], theirs))
+
+    def load(self, names: Iterable[str]) -> None:
+        """Have the warm parent import modules, those that are not there left out; it sees new libraries if it must."""
+        new = sorted({*names} - self.loaded)
         if not new:
             return
         elsewhere = {path for name in new if (path := library(name.partition(".")[0]))} - set(self.libraries)
         if elsewhere and self.isolated:  # only a new parent can see them
+            loaded = self.loaded
             self.close()
             self.libraries = (*self.libraries, *sorted(elsewhere))
-            self.warm += [name for name in sorted(self.loaded) if name not in self.warm]
+            self.warm += [name for name in sorted(loaded) if name not in self.warm]
             self._start(self.isolation)
         self._warm(new, needed=False)
 
@@ -217,6 +226,7 @@ class Grader:
                 if accidents > 5:
                     raise RuntimeError("the grading process keeps ending")
                 self._start(self.isolation)
+                self._load_for(job)
             elif in_time and stuck not in ends:  # once may have been an accident
                 ends.add(stuck)
             elif stuck is None or stuck in skip:
@@ -557,6 +567,17 @@ def imported(source: str) -> frozenset[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
     return frozenset(name for name in names if _installed(name.partition(".")[0]))
+
+
+def modules(ours: Iterable[str], theirs: Iterable[str]) -> set[str]:
+    """What a notebook needs that is worth loading once: imports of the instructor's cells, and what is slow of torch.
+
+    ours: sources of the instructor's cells. theirs: of the students', of which no import is obeyed.
+    """
+    ours = list(ours)
+    everything = [*ours, *theirs]
+    slow = {name for word, name in SLOW.items() if any(word in source for source in everything)}
+    return set().union(*map(imported, ours)) | {name for name in slow if _installed(name.partition(".")[0])}
 
 
 @functools.cache
