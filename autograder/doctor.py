@@ -412,7 +412,7 @@ def _cluster(patient: Patient) -> Iterator[Line]:
     except pools.PoolError as error:
         yield Line("mend", str(error))
         return
-    workers = pool.room()
+    workers = pool.room(1)
     pool.close()
     yield Line(
         "ok", f"the scheduler at {address} and its workers have the same packages as this machine ({workers} slots)"

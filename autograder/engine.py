@@ -183,7 +183,7 @@ class Engine(LoggingConfigurable):
 
                 summary.workers = self.local_workers(plan.todo)
                 pool = self.pool(plan.todo, ready, what.modules())
-                run = _Run(self, what, ledger, pool, recorder, leases.seed_key(database), environment, items)
+                run = _Run(self, what, ledger, pool, recorder, leases.seed_key(database), environment, items, plan.todo)
                 gc.freeze()  # to look through all that is loaded by now takes 0.1 s each time
                 for verdict, result in run.verdicts():
                     summary.verdicts.append(verdict)
@@ -389,6 +389,7 @@ class _Run:
         key: bytes,
         environment: str,
         items: Sequence[leases.Item],
+        todo: int,
     ):
         self.engine = engine
         self.log = engine.log
@@ -403,6 +404,7 @@ class _Run:
         self.again: deque[_Task] = deque()  # came back unfinished
         self.claimed: deque[leases.Lease] = deque()
         self.exhausted = False
+        self.todo = todo  # not yet sent, unless another run has taken some
         self.tokens = 0
         self.next_beat = 0.0
         self.record_seconds = 0.0
@@ -426,7 +428,7 @@ class _Run:
 
     def _fill(self) -> Iterator[tuple[Verdict, Result]]:
         """Give the pool as much as it takes; yield verdicts on submissions that need no run."""
-        room = self.pool.room()
+        room = self.pool.room(self.todo + len(self.again))
         while room > 0:
             lease = self._next_lease(room)
             if lease is None:
@@ -448,7 +450,9 @@ class _Run:
             self.claimed.extend(self.ledger.claim(max(number, 8), self.among))
             self.exhausted = not self.claimed
         if not self.claimed:
+            self.todo = 0
             return None
+        self.todo -= 1
         lease = self.claimed.popleft()
         self.among.discard((lease.student, lease.notebook))  # once in a run, whatever becomes of it
         return lease

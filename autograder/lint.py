@@ -487,7 +487,7 @@ class _Bench:
         tries = [0] * len(jobs)
         done = 0
         while done < len(jobs):
-            while waiting and self.pool.room() > 0:
+            while waiting and self.pool.room(len(waiting)) > 0:
                 token = waiting.popleft()
                 self.pool.send(token, jobs[token])
             for event in self.pool.poll(1.0):

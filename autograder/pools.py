@@ -11,10 +11,12 @@ student's code runs below the Grader and reaches none of these channels.
 from __future__ import annotations
 
 import importlib
+import itertools
 import multiprocessing
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -46,8 +48,8 @@ class Setup:
     environment: str = "autograder.run:environment_hash"
     options: dict[str, Any] = field(default_factory=dict)
 
-    def make(self) -> Any:
-        return named(self.grader)(**self.options)
+    def make(self, **more: Any) -> Any:
+        return named(self.grader)(**self.options, **more)
 
 
 def named(name: str) -> Any:
@@ -120,7 +122,10 @@ class Refused(PoolError):
 class Pool(Protocol):
     """What the engine needs of either pool."""
 
-    def room(self) -> int: ...
+    def room(self, left: int) -> int:
+        """How many jobs it takes now. left: how many there still are; the last do not wait behind another one."""
+        ...
+
     def send(self, token: int, job: Job) -> None: ...
     def poll(self, timeout: float) -> list[Event]: ...
     def close(self) -> None: ...
@@ -154,12 +159,25 @@ class LocalPool:
         self.on_ready = on_ready
         self._context = multiprocessing.get_context("spawn")
         self._failures = 0
-        self._workers: list[_Worker] = [self._start() for _ in range(workers)]
+        self._workers = self._start_all(workers)
         self._undelivered: list[Event] = []
 
-    def _start(self) -> _Worker:
+    def _start_all(self, number: int) -> list[_Worker]:
+        """The first worker's Grader lends its warm parent to the others: the libraries are loaded once."""
+        others = number - 1 if getattr(named(self.setup.grader), "SHARES", False) else 0
+        pairs = [socket.socketpair() for _ in range(others)]
+        try:
+            workers = [self._start(share=tuple(end for end, _ in pairs))] if pairs else []
+            workers += [self._start(line=end) for _, end in pairs]
+        finally:
+            for end in itertools.chain(*pairs):
+                end.close()
+        return workers + [self._start() for _ in range(number - len(workers))]
+
+    def _start(self, **more: Any) -> _Worker:
+        """A worker. more: options for its Grader that are this worker's alone."""
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self.setup), name="autograder-worker")
+        process = self._context.Process(target=_work, args=(theirs, self.setup, more), name="autograder-worker")
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -169,9 +187,10 @@ class LocalPool:
         """Process ids of the workers."""
         return [worker.process.pid for worker in self._workers]
 
-    def room(self) -> int:
+    def room(self, left: int) -> int:
         # A worker that is not ready yet may never be: its share would have to be taken back.
-        return sum(self.DEPTH - len(worker.jobs) for worker in self._workers if worker.ready)
+        depth = 1 if left <= len(self._workers) else self.DEPTH
+        return sum(max(0, depth - len(worker.jobs)) for worker in self._workers if worker.ready)
 
     def send(self, token: int, job: Job) -> None:
         worker = min((worker for worker in self._workers if worker.ready), key=lambda each: len(each.jobs))
@@ -273,7 +292,7 @@ def _ending(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
-def _work(connection: Any, setup: Setup) -> None:
+def _work(connection: Any, setup: Setup, more: dict[str, Any]) -> None:
     """A worker process: one Grader, one job at a time, until the engine is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
     with suppress(OSError):
@@ -282,7 +301,7 @@ def _work(connection: Any, setup: Setup) -> None:
     one_thread_each()
     try:
         environment(setup.environment)
-        grader = setup.make()
+        grader = setup.make(**more)
     except Exception as error:
         kind = "refused" if type(error).__name__ == "Untrusted" else "unable"
         with suppress(OSError):
@@ -398,7 +417,7 @@ class DaskPool:
     def _batch_size(self) -> int:
         return max(1, min(self.LARGEST_BATCH, round(self.BATCH_SECONDS / max(self._seconds, 1e-3))))
 
-    def room(self) -> int:
+    def room(self, left: int) -> int:
         if self._suspects:
             return 0
         held = len(self._waiting) + sum(len(batch) for _, batch in self._batches.values())

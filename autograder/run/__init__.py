@@ -55,11 +55,15 @@ class Grader:
     warm: modules that the parent loads once, for every submission; what a job's own instructor's cells import is added
         when the job comes.
     also: modules that are known to be needed, loaded at the start as far as they are installed.
+    share: ends of socket pairs, one for each other Grader, in another process, that is to use this one's warm parent.
+    line: the other end of such a pair. If nothing comes of it, this Grader starts a warm parent of its own.
     threads: of torch and the numerical libraries in each process. More than one makes results depend on the machine.
     levels: kinds of isolation to try, the best first; `isolation` says which one it is, "none" if the code is trusted.
 
     Not thread-safe, and not to be shared across a fork: one for each worker process. Raises Untrusted.
     """
+
+    SHARES = True  # a pool may pass `share` and `line`
 
     def __init__(
         self,
@@ -69,6 +73,8 @@ class Grader:
         threads: int = 1,
         levels: Sequence[str] = sandbox.LEVELS,
         also: Sequence[str] = (),
+        share: Sequence[socket.socket] = (),
+        line: socket.socket | None = None,
     ) -> None:
         self.warm = list(dict.fromkeys(warm))
         self.threads = threads
@@ -81,12 +87,26 @@ class Grader:
         self.ahead: threading.Thread | None = None  # what makes them; nothing else may use the warm parent meanwhile
         self.unanswered: deque[_Fresh] = deque()  # asked for, in order; the warm parent's answers are still to be read
         self.directory: str | None = None  # what children write, where they have no file system of their own
+        self.process: subprocess.Popen[bytes] | None = None  # None if the warm parent is another Grader's
+        self.shared = False
+        if line is not None and self._join(line):
+            self.load(also)
+            return
+        try:
+            self._begin(levels, trust)
+            self.load(also)
+            if self.isolation == "namespaces":
+                self._share(share)
+        finally:
+            for end in share:
+                end.close()
+
+    def _begin(self, levels: Sequence[str], trust: bool) -> None:
+        """Start a warm parent with the best isolation that is to be had. Raises Untrusted."""
         refusals = []
         for level in levels:
             try:
-                self._start(level)
-                self.load(also)
-                return
+                return self._start(level)
             except sandbox.Refused as refused:
                 refusals.append(str(refused.strerror))
         if not trust:
@@ -96,7 +116,31 @@ class Grader:
                 "machine."
             )
         self._start("none")
-        self.load(also)
+
+    def _share(self, ends: Sequence[socket.socket]) -> None:
+        """Have the warm parent serve those who hold the other ends of these, too."""
+        self._not_ahead()
+        for end in ends:
+            about = [self.isolation, list(self.libraries), sorted(self.loaded)]
+            send(self.control, ["join", about], [end.fileno()])
+            self.shared = True
+
+    def _join(self, line: socket.socket) -> bool:
+        """Use the warm parent at the other end of this line, once there is one. False if none comes."""
+        self.control = line
+        line.settimeout(START)
+        try:
+            (_, (self.isolation, libraries, loaded)), _ = receive(line)
+        except (EOFError, OSError):
+            line.close()
+            return False
+        self.libraries, self.loaded = tuple(libraries), set(loaded)
+        self._make_groups()
+        return True
+
+    def _make_groups(self) -> None:
+        if self.isolation != "none":
+            self.groups = [group for group in (Group.make(), Group.make()) if group is not None]
 
     @property
     def isolated(self) -> bool:
@@ -107,6 +151,7 @@ class Grader:
             raise sandbox.Refused(0, f"{platform.system()} has no namespaces and no seccomp; Linux does")
         self.isolation = level
         self.loaded = set()
+        self.shared = False
         self.control, theirs = socket.socketpair()
         package = str(Path(__file__).resolve().parents[2])
         code = (
@@ -142,8 +187,7 @@ class Grader:
         except BaseException:
             self.close()
             raise
-        if level != "none":
-            self.groups = [group for group in (Group.make(), Group.make()) if group is not None]
+        self._make_groups()
 
     def _warm(self, names: list[str], needed: bool = True) -> None:
         self.discard()  # they lack what is loaded now
@@ -181,7 +225,7 @@ class Grader:
         self.close()
 
     def close(self) -> None:
-        """End the warm parent and with it everything it has forked."""
+        """End what was forked for this grader, and the warm parent with it unless others use it."""
         if os.getpid() != self.owner:
             return
         self.discard()
@@ -190,11 +234,13 @@ class Grader:
             group.remove()
         self.groups = []
         self.control.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        process, self.process = self.process, None
+        if process is not None and not self.shared:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         if self.directory is not None:
             remove(self.directory)
             self.directory = None

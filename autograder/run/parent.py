@@ -190,39 +190,63 @@ def standard_files(null: int, out: int, err: int) -> None:
 
 
 class Parent:
-    """The loop that serves the grader."""
+    """The loop that serves the grader, and others that it lets join."""
 
     def __init__(self, control: socket.socket, level: str) -> None:
-        self.control = control
         self.level = level
         self.null = os.open(os.devnull, os.O_RDWR)
+        self.controls: dict[int, socket.socket] = {control.fileno(): control}
+        self.children: dict[int, int] = {}  # process id: the file of the control it was forked for
 
     def serve(self) -> None:
         poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        while True:
-            poll.poll()
-            try:
-                message, fds = receive(self.control)
-            except (EOFError, OSError):
-                return
-            self.reap()
-            kind, *rest = message
-            if kind == "warm":
-                missing = warm(rest[0])
-                settle()
-                send(self.control, ["warm", missing])
-            elif kind == "fork":
-                self.fork(rest[0], rest[1], fds)
-            for fd in fds:
-                os.close(fd)
+        for fd in self.controls:
+            poll.register(fd, select.POLLIN)
+        while self.controls:
+            for fd, _ in poll.poll():
+                control = self.controls[fd]
+                fds: list[int] = []
+                try:
+                    message, fds = receive(control)
+                    self.reap()
+                    self.serve_one(control, message, fds, poll)
+                except (EOFError, OSError):
+                    poll.unregister(fd)
+                    self.dismiss(fd)
+                finally:
+                    for each in fds:
+                        os.close(each)
+
+    def serve_one(self, control: socket.socket, message: list[Any], fds: list[int], poll: select.poll) -> None:
+        kind, *rest = message
+        if kind == "warm":
+            missing = warm(rest[0])
+            settle()
+            send(control, ["warm", missing])
+        elif kind == "fork":
+            self.fork(control, rest[0], rest[1], fds)
+        elif kind == "join":
+            line = socket.socket(fileno=os.dup(fds[0]))
+            self.controls[line.fileno()] = line
+            poll.register(line, select.POLLIN)
+            with contextlib.suppress(OSError):  # it is gone already, which the poll will tell
+                send(line, ["joined", rest[0]])
+
+    def dismiss(self, fd: int) -> None:
+        """Forget a grader that is gone, and end what is left of what was forked for it."""
+        self.controls.pop(fd).close()
+        for pid, owner in self.children.items():
+            if owner == fd:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.reap()
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                self.children.pop(pid, None)
 
-    def fork(self, role: str, settings: dict[str, Any], fds: list[int]) -> None:
+    def fork(self, control: socket.socket, role: str, settings: dict[str, Any], fds: list[int]) -> None:
         from . import sandbox
 
         pid = sandbox.fork() if self.level == "namespaces" else os.fork()
@@ -231,8 +255,9 @@ class Parent:
                 self.child(role, settings, fds)
             finally:
                 os._exit(1)
+        self.children[pid] = control.fileno()
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-        send(self.control, ["forked", pid], [handle] if handle >= 0 else [])
+        send(control, ["forked", pid], [handle] if handle >= 0 else [])
         if handle >= 0:
             os.close(handle)
 
@@ -240,7 +265,8 @@ class Parent:
         from . import sandbox
         from .wire import Channel
 
-        self.control.close()
+        for control in self.controls.values():
+            control.close()
         signal.set_wakeup_fd(-1)
         student = role == "student"
         line = socket.socket(fileno=os.dup(fds[0]))

@@ -24,7 +24,7 @@ def drain(pool, jobs, *, on_event=lambda event: None):
     waiting, ends = dict(enumerate(jobs)), {}
     pending = list(waiting)
     while len(ends) < len(jobs):
-        for _ in range(min(pool.room(), len(pending))):
+        for _ in range(min(pool.room(len(pending)), len(pending))):
             token = pending.pop(0)
             pool.send(token, waiting[token])
         for event in pool.poll(1.0):
@@ -54,6 +54,17 @@ def test_results_come_back_and_belong_to_their_jobs(pool):
     ends = drain(pool(), [job("right", f"student{n}", n) for n in range(40)])
     assert all(isinstance(end, pools.Graded) for end in ends)
     assert [(end.result.student, end.result.points) for end in ends] == [(f"student{n}", n) for n in range(40)]
+
+
+def test_the_last_jobs_wait_for_a_worker_that_is_free_and_not_behind_another(pool):
+    made = pool(workers=2)
+    while made.room(100) < 4:
+        made.poll(1.0)
+    assert made.room(2) == 2
+    made.send(0, job("# right"))
+    assert (made.room(100), made.room(2), made.room(1)) == (3, 1, 1)
+    made.send(1, job("# right"))
+    assert (made.room(100), made.room(1)) == (2, 0)
 
 
 def test_a_job_that_takes_its_worker_down_is_named_and_the_others_are_graded(pool):
