@@ -894,7 +894,6 @@ def block(to: Answers) -> None:
         [(normed, "x = x + self.mlp(self.norm2(x))\n        normed = self.norm1(x)"), (last, "return y")],
         outputs,
     )
-    to.wrong(task, "side by side", (last, "return y + self.mlp(self.norm2(x))"), outputs)
     to.wrong(task, "values not normed", (first, first.replace("normed, normed, normed", "normed, normed, x")), runs)
     to.wrong(task, "the shares instead of the answers", (first, first.replace("[0]", "[1]")), runs)
     to.wrong(task, "both of what attention returns", (first, first.replace("[0]", "")), runs)
@@ -980,7 +979,6 @@ def count(to: Answers) -> None:
     to.wrong(task, "a bias for each number read", (embed, "(width + 1) * channels * patch**2"), [tokens, whole])
     to.wrong(task, "a bias for the whole layer", (embed, "width * channels * patch**2 + 1"), [tokens, whole])
     to.wrong(task, "a matrix for each patch", (embed, "patches * width * (channels * patch**2 + 1)"), [tokens, whole])
-    to.wrong(task, "no position for the class token", (places, places.replace("2 * ", "")), [tokens, whole])
     to.wrong(task, "the class token itself forgotten", (places, "width * (patches + class_token)"), [tokens, whole])
     to.wrong(task, "positions of the patches only", (places, "width * patches"), [tokens, whole])
     to.wrong(task, "a class token always", (places, "width * (patches + 2)"), tokens)
