@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -242,8 +243,14 @@ def _number(node: ast.expr) -> float | None:
 @check
 def tells_hidden_values(test: _Test) -> Iterator[tuple[Level, str]]:
     """A hidden assert whose message is made of values."""
+    fixed = _fixed_words(test.tree)
     for node in ast.walk(test.tree):
-        if isinstance(node, ast.Assert) and node.msg is not None and test.hidden(node) and not _constant(node.msg):
+        if (
+            isinstance(node, ast.Assert)
+            and node.msg is not None
+            and test.hidden(node)
+            and not _constant(node.msg, fixed)
+        ):
             yield (
                 "warning",
                 f"line {node.lineno}: the message of a hidden assert is made of values, which stock nbgrader shows to "
@@ -251,12 +258,35 @@ def tells_hidden_values(test: _Test) -> Iterator[tuple[Level, str]]:
             )
 
 
-def _constant(node: ast.expr) -> bool:
+def _constant(node: ast.expr, fixed: Collection[str]) -> bool:
     if isinstance(node, ast.JoinedStr):
-        return not any(isinstance(part, ast.FormattedValue) for part in node.values)
+        return all(_constant(part.value, fixed) for part in node.values if isinstance(part, ast.FormattedValue))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _constant(node.left) and _constant(node.right)
-    return isinstance(node, ast.Constant)
+        return _constant(node.left, fixed) and _constant(node.right, fixed)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in fixed)
+
+
+def _fixed_words(tree: ast.AST) -> set[str]:
+    """Names that stand for nothing but words of the test itself: `for size, case in [(3, "an odd size"), ...]`."""
+    words: Counter[str] = Counter()
+    for loop in ast.walk(tree):
+        if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.List | ast.Tuple):
+            continue
+        rows = [(row.elts if isinstance(row, ast.Tuple | ast.List) else None) for row in loop.iter.elts]
+        targets = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+        for place, target in enumerate(targets):
+            if isinstance(loop.target, ast.Tuple):
+                items = [row[place] if row is not None and len(row) == len(targets) else None for row in rows]
+            else:
+                items = list(loop.iter.elts)
+            if isinstance(target, ast.Name) and all(
+                isinstance(item, ast.Constant) and isinstance(item.value, str) for item in items
+            ):
+                words[target.id] += 1
+    bound = Counter(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
+    return {name for name, times in words.items() if bound[name] == times}
 
 
 SEEDED = {"seed", "manual_seed", "default_rng", "RandomState", "Generator", "Random"}

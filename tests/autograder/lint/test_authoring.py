@@ -58,6 +58,19 @@ def test_a_hidden_message_made_of_values_is_found_and_a_public_one_is_not():
     assert not found(fixed, hidden=(0,))
 
 
+def test_a_hidden_message_that_a_loop_takes_from_words_of_the_test_is_no_value():
+    loop = 'for n, case in [(2, "even"), (3, "odd")]:\n    assert square(n) == n * n, case'
+    assert not found(loop, hidden=(0, 1))
+    plain = 'for case in ("one", "two"):\n    assert square(2) == 4, f"Hidden test: {case}"'
+    assert not found(plain, hidden=(0, 1))
+    for values in (
+        loop.replace('"odd"', "str(square(3))"),
+        loop.replace("n * n, case", "n * n, n"),
+        loop.replace("    assert", "    case = square(n)\n    assert"),
+    ):
+        assert any("hidden assert" in text for _, text in found(values, hidden=(0, 1, 2))), values
+
+
 @pytest.mark.parametrize(
     "source",
     [
