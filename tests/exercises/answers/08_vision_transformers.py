@@ -31,7 +31,6 @@ def patches(to: Answers) -> None:
     to.wrong(task, "a reshape alone", (squares, "squares = x"), there)
     to.wrong(task, "patches down the columns", (axes, "transpose(0, 4, 2, 1, 3, 5)"), there)
     to.wrong(task, "every patch transposed", (axes, "transpose(0, 2, 4, 1, 5, 3)"), there)
-    to.wrong(task, "rows and columns exchanged in both", (axes, "transpose(0, 4, 2, 1, 5, 3)"), there)
     to.wrong(task, "channels side by side in each pixel", (axes, "transpose(0, 2, 4, 3, 5, 1)"), channels)
     to.wrong(task, "pixels P apart in one patch", (axes, "transpose(0, 3, 5, 1, 2, 4)"), there)
     to.wrong(task, "one token for each channel", (shape, "return squares.reshape(n, -1, patch**2)"), channels)
@@ -59,8 +58,6 @@ def patches(to: Answers) -> None:
         channels,
     )
     to.wrong(task, "always float64", (shape, shape + ".astype(float)"), channels)
-    to.wrong(task, "scaled to 0 and 1", (shape, shape + " / 255"), there)
-    to.wrong(task, "the mean of each patch", (shape, "return squares.reshape(n, rows * columns, -1).mean(2)"), there)
     to.wrong(task, "the picture is changed", (first, f"x += 1\n    {first}"), there)
     to.wrong(task, "zeros", (shape, shape + " * 0"), there)
     to.wrong(task, "nothing returned", [(shape, "squares.reshape(n, -1)"), (undo, "squares.reshape(n, -1)")])
@@ -98,7 +95,6 @@ def patches(to: Answers) -> None:
         back,
     )
     to.wrong(task, "back, square pictures only", (undo, undo.replace("height, width", "height, height")), back)
-    to.wrong(task, "back, grey pictures only", ("channels = tokens.shape[2] // patch**2", "channels = 1"), back)
     to.wrong(
         task,
         "back, the channels last",
@@ -180,12 +176,8 @@ def embedding(to: Answers) -> None:
     last = "return self.project(x).flatten(2).transpose(1, 2)"
     laid = "return filters.reshape(len(filters), filters[0].size).T"
     to.wrong(task, "no stride", (layer, layer.replace(", stride=patch", "")), outputs)
-    to.wrong(
-        task, "half a patch as stride", (layer, layer.replace("stride=patch", "stride=max(1, patch // 2)")), outputs
-    )
     to.wrong(task, "padded", (layer, layer.replace("stride=patch", "stride=patch, padding=patch // 2")), outputs)
     to.wrong(task, "stride for kernel", (layer, layer.replace("patch, stride", "1, stride")), both)
-    to.wrong(task, "3 × 3", (layer, layer.replace("width, patch, stride", "width, 3, stride")), both)
     to.wrong(task, "without bias", (layer, layer.replace("stride=patch", "stride=patch, bias=False")), both)
     to.wrong(
         task,
@@ -225,10 +217,6 @@ def embedding(to: Answers) -> None:
     )
     to.wrong(
         task, "channels last", (laid, laid.replace("filters.reshape", "filters.transpose(0, 2, 3, 1).reshape")), matrix
-    )
-    to.wrong(task, "channels added up", (laid, "return filters.sum(1).reshape(len(filters), -1).T"), matrix)
-    to.wrong(
-        task, "one row for each channel", (laid, "return filters.reshape(len(filters), filters.shape[1], -1).T"), matrix
     )
     to.wrong(task, "a tensor", (laid, "return torch.tensor(filters).flatten(1).T"), matrix)
     to.wrong(task, "always float64", (laid, laid + ".astype(float)"), matrix)
@@ -310,26 +298,21 @@ def attention(to: Answers) -> None:
     to.wrong(task, "nothing subtracted", (powers, "powers = np.exp(scores)"), [soft, shares])
     to.wrong(task, "the largest of all subtracted", (powers, "powers = np.exp(scores - scores.max())"), [soft, shares])
     to.wrong(task, "the mean subtracted", (powers, powers.replace("max", "mean")), [soft, shares])
-    to.wrong(task, "the smallest subtracted", (powers, powers.replace("max", "min")), [soft, shares])
     to.wrong(task, "large numbers cut off", (powers, "powers = np.exp(np.clip(scores, -700, 700))"), [soft, shares])
     to.wrong(
         task,
         "a small number in the denominator",
         (divided, divided.replace("powers.sum(axis=-1, keepdims=True)", "(powers.sum(axis=-1, keepdims=True) + 1e-3)")),
     )
-    to.wrong(task, "powers of 2", (powers, powers.replace("np.exp(", "np.exp2(")))
     to.wrong(task, "not divided", (divided, "return powers"))
     to.wrong(task, "columns add up to 1", (divided, divided.replace("-1", "-2")))
-    to.wrong(task, "the second axis adds up to 1", (divided, divided.replace("-1", "1")))
     to.wrong(task, "everything adds up to 1", (divided, "return powers / powers.sum()"))
-    to.wrong(task, "divided by the largest", (divided, divided.replace("sum", "max")))
     to.wrong(task, "the logarithm", (divided, f"return np.log({divided.removeprefix('return ')})"))
     to.wrong(task, "the sign", (powers, "powers = np.exp(scores.min(axis=-1, keepdims=True) - scores)"))
     to.wrong(task, "always float64", (powers, "scores = scores.astype(float)\n    " + powers))
     to.wrong(
         task, "in place", (powers, "scores -= scores.max(axis=-1, keepdims=True)\n    powers = np.exp(scores)"), soft
     )
-    to.wrong(task, "rounded", (divided, f"return ({divided.removeprefix('return ')}).round(2)"))
     to.wrong(
         task,
         "PyTorch's softmax",
@@ -346,7 +329,6 @@ def attention(to: Answers) -> None:
     )
     to.wrong(task, "not scaled", (asked, asked.replace(" / math.sqrt(q.shape[-1])", "")), both)
     to.wrong(task, "scaled by d", (asked, asked.replace("math.sqrt(q.shape[-1])", "q.shape[-1]")), both)
-    to.wrong(task, "multiplied by the root", (asked, asked.replace("/ math", "* math")), both)
     to.wrong(
         task,
         "the root of the number of tokens",
@@ -363,12 +345,6 @@ def attention(to: Answers) -> None:
         task,
         "softmax over those who ask",
         (asked, "shares = np.swapaxes(softmax(k @ np.swapaxes(q, -1, -2) / math.sqrt(q.shape[-1])), -1, -2)"),
-        both,
-    )
-    to.wrong(
-        task,
-        "scaled after softmax",
-        (asked, "shares = softmax(q @ np.swapaxes(k, -1, -2)) / math.sqrt(q.shape[-1])"),
         both,
     )
     to.wrong(task, "no softmax", (asked, "shares = q @ np.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1])"), both)
@@ -446,12 +422,10 @@ def heads(to: Answers) -> None:
     shares = "shares = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(small), 3)"
     last = "return self.mix((shares @ v).transpose(1, 2).reshape(n, tokens, width))"
     cat = 'torch.cat([state[f"{name}.{kind}"] for name in ("query", "key", "value")])'
-    out = 'found[f"mix.{kind}"] = state[f"out.{kind}"]'
     to.wrong(task, "any number of heads", (refuse, "if False:"), weights)
     to.wrong(
         task, "an assertion instead of a ValueError", (refuse, "assert width % heads == 0\n        if False:"), weights
     )
-    to.wrong(task, "more heads than numbers only", (refuse, "if heads > width:"), weights)
     to.wrong(
         task,
         "without biases",
@@ -460,9 +434,6 @@ def heads(to: Answers) -> None:
             (mix, mix.replace("width, width", "width, width, bias=False")),
         ],
         layers,
-    )
-    to.wrong(
-        task, "no bias for queries, keys, values", (qkv, qkv.replace("3 * width", "3 * width, bias=False")), layers
     )
     to.wrong(
         task, "d / h numbers for all heads", (qkv, "self.qkv = nn.Linear(width, 3 * width // heads)"), [weights, many]
@@ -482,7 +453,6 @@ def heads(to: Answers) -> None:
     to.wrong(task, "the mixing layer not used", (last, last.replace("self.mix(", "(")), runs)
     to.wrong(task, "the root of d", (shares, shares.replace("sqrt(small)", "sqrt(width)")), many)
     to.wrong(task, "not scaled", (shares, shares.replace(" / math.sqrt(small)", "")), runs)
-    to.wrong(task, "scaled by d / h", (shares, shares.replace("math.sqrt(small)", "small")), runs)
     to.wrong(task, "the root of the number of tokens", (shares, shares.replace("sqrt(small)", "sqrt(tokens)")), runs)
     to.wrong(
         task,
@@ -520,19 +490,7 @@ def heads(to: Answers) -> None:
         ),
         many,
     )
-    to.wrong(
-        task,
-        "read three by three",
-        (
-            three,
-            three.replace(
-                "3, self.heads, small).permute(2, 0, 3, 1, 4)", "self.heads, small, 3).permute(4, 0, 2, 1, 3)"
-            ),
-        ),
-        runs,
-    )
     to.wrong(task, "keys first", (three, three.replace("q, k, v", "k, q, v")), runs)
-    to.wrong(task, "values in the middle", (three, three.replace("q, k, v", "q, v, k")), runs)
     to.wrong(task, "heads side by side by a reshape", (last, last.replace(".transpose(1, 2)", "")), many)
     to.wrong(task, "one head only", (three, three.replace("self.heads, small", "1, width")), many)
     to.wrong(
@@ -564,15 +522,7 @@ def heads(to: Answers) -> None:
     to.wrong(task, "keys in front", (cat, cat.replace('"query", "key"', '"key", "query"')), joined)
     to.wrong(task, "values before keys", (cat, cat.replace('"key", "value"', '"value", "key"')), joined)
     to.wrong(task, "side by side", (cat, cat.replace("])", "], -1)")), joined)
-    to.wrong(
-        task,
-        "side by side, then cut",
-        (cat, f"({cat.replace('])', '], -1)')}).reshape(-1, *state[f'out.{{kind}}'].shape[1:])"),
-        joined,
-    )
-    to.wrong(task, "stacked", (cat, cat.replace("cat", "stack")), joined)
     to.wrong(task, "transposed", (cat, cat.replace('{kind}"]', '{kind}"].T')), joined)
-    to.wrong(task, "the mixing layer transposed", (out, out + ".T"), joined)
     to.wrong(task, "biases forgotten", ('for kind in ("weight", "bias"):', 'for kind in ("weight",):'), joined)
     to.wrong(task, "old names kept", ("found = {}", "found = dict(state)"), joined)
     to.wrong(task, "the dict given is changed", ("    return found\n", "    state.clear()\n    return found\n"), joined)
@@ -723,21 +673,13 @@ def order(to: Answers) -> None:
     )
     to.wrong(
         task,
-        "shuffled both times before",
-        (last, last.replace("layer(tokens)[:, places]", "layer(tokens[:, places])")),
-        both,
-    )
-    to.wrong(
-        task,
         "pictures shuffled",
         (places, places + "\n    places = places % len(tokens)\n    tokens = tokens.swapaxes(0, 1)"),
         both,
     )
     to.wrong(task, "mirrored whatever the order", (places, "places = np.arange(tokens.shape[1])[::-1]"), both)
-    to.wrong(task, "a random order", (places, "places = np.random.permutation(tokens.shape[1])"), both)
     to.wrong(task, "nothing shuffled", (places, "places = np.arange(tokens.shape[1])"), both)
     to.wrong(task, "the mean", (last, last.replace("max()", "mean()")), both)
-    to.wrong(task, "the sum", (last, last.replace("max()", "sum()")), both)
     to.wrong(task, "no absolute value", (last, last.replace("np.abs", "")), both)
     to.wrong(task, "one number for each picture", (last, last.replace("max()", "max((1, 2))")), both)
     to.wrong(
@@ -762,10 +704,6 @@ def order(to: Answers) -> None:
     to.wrong(task, "nothing returned", [(row, row.removeprefix("return ")), (last, last.removeprefix("return "))])
     to.wrong(task, "kept ignored", (places, "places = np.asarray(order)"), kept)
     to.wrong(task, "not counted from there", (places, places.replace("kept + order", "order")), kept)
-    to.wrong(
-        task, "the first always kept", (places, "places = np.concatenate([[0], 1 + order])[: tokens.shape[1]]"), both
-    )
-    to.wrong(task, "kept at the end", (places, "places = np.concatenate([order, len(order) + np.arange(kept)])"), kept)
     to.wrong(task, "the kept tokens left out", (places, "tokens = tokens[:, kept:]\n    places = order"), kept)
     to.wrong(
         task,
@@ -839,14 +777,12 @@ def block(to: Answers) -> None:
     last = "return y + self.mlp(self.norm2(y))"
     to.wrong(task, "one norm", [(norm2, ""), ("self.norm2(y)", "self.norm1(y)")])
     to.wrong(task, "batch norm", (norm1, "self.norm1 = nn.BatchNorm1d(width)"))
-    to.wrong(task, "norms without numbers", (", eps=1e-6)", ", eps=1e-6, elementwise_affine=False)"))
     to.wrong(task, "four times the width", (mlp, mlp.replace("hidden", "4 * width")))
     to.wrong(
         task,
         "no biases in the MLP",
         (mlp, mlp.replace("hidden)", "hidden, bias=False)").replace("width))", "width, bias=False))")),
     )
-    to.wrong(task, "one layer in the MLP", (mlp, "self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU())"))
     to.wrong(task, "no GELU in the sequence", (mlp, mlp.replace("nn.GELU(), ", "")))
     to.wrong(task, "no biases in attention", (layer, layer.replace("heads,", "heads, bias=False,")))
     to.wrong(task, "another name", ("self.attention", "self.attend"))
@@ -857,9 +793,7 @@ def block(to: Answers) -> None:
     to.wrong(task, "the default epsilon", (", eps=1e-6)", ")"), runs)
     to.wrong(task, "the default epsilon in the second norm", (norm2, norm2.replace(", eps=1e-6", "")), outputs)
     to.wrong(task, "ReLU", (mlp, mlp.replace("GELU", "ReLU")), outputs)
-    to.wrong(task, "SiLU", (mlp, mlp.replace("GELU", "SiLU")), outputs)
     to.wrong(task, "GELU by tanh", (mlp, mlp.replace("GELU()", "GELU('tanh')")), outputs)
-    to.wrong(task, "GELU at the end too", (mlp, mlp.replace("width))", "width), nn.GELU())")), outputs)
     to.wrong(
         task,
         "post-norm",
@@ -887,14 +821,12 @@ def block(to: Answers) -> None:
     to.wrong(task, "the normed tokens added", (first, first.replace("x + ", "normed + ")), runs)
     to.wrong(task, "the second normed tokens added", (last, "y = self.norm2(y)\n        return y + self.mlp(y)"), runs)
     to.wrong(task, "the MLP reads x", (last, last.replace("self.norm2(y)", "self.norm2(x)")), outputs)
-    to.wrong(task, "x added twice", (last, last.replace("y + ", "x + y + ")), runs)
     to.wrong(
         task,
         "MLP before attention",
         [(normed, "x = x + self.mlp(self.norm2(x))\n        normed = self.norm1(x)"), (last, "return y")],
         outputs,
     )
-    to.wrong(task, "values not normed", (first, first.replace("normed, normed, normed", "normed, normed, x")), runs)
     to.wrong(task, "the shares instead of the answers", (first, first.replace("[0]", "[1]")), runs)
     to.wrong(task, "both of what attention returns", (first, first.replace("[0]", "")), runs)
     to.wrong(task, "in place", (first, "x += self.attention(normed, normed, normed)[0]\n        y = x"), runs)
@@ -971,18 +903,14 @@ def count(to: Answers) -> None:
     end = f"{head},\n    }}"
     to.wrong(task, "square pictures only", (patches, patches.replace("size[1]", "size[0]")), [tokens])
     to.wrong(task, "pixels instead of patches", (patches, "patches = size[0] * size[1]"), [tokens, whole])
-    to.wrong(task, "the area of a patch forgotten", (patches, "patches = size[0] * size[1] // patch"), [tokens, whole])
     to.wrong(task, "floats", (patches, "patches = (size[0] / patch) * (size[1] / patch)"), [tokens, whole])
     to.wrong(task, "embedding without bias", (embed, "width * channels * patch**2"), [tokens, whole])
     to.wrong(task, "grey patches", (embed, "width * (patch**2 + 1)"), [tokens, whole])
     to.wrong(task, "one side of the patch", (embed, embed.replace("patch**2", "patch")), [tokens, whole])
     to.wrong(task, "a bias for each number read", (embed, "(width + 1) * channels * patch**2"), [tokens, whole])
-    to.wrong(task, "a bias for the whole layer", (embed, "width * channels * patch**2 + 1"), [tokens, whole])
-    to.wrong(task, "a matrix for each patch", (embed, "patches * width * (channels * patch**2 + 1)"), [tokens, whole])
     to.wrong(task, "the class token itself forgotten", (places, "width * (patches + class_token)"), [tokens, whole])
     to.wrong(task, "positions of the patches only", (places, "width * patches"), [tokens, whole])
     to.wrong(task, "a class token always", (places, "width * (patches + 2)"), tokens)
-    to.wrong(task, "one number for each position", (places, "patches + 2 * class_token"), [tokens, whole])
     to.wrong(
         task,
         "linear layers without bias",
@@ -998,10 +926,8 @@ def count(to: Answers) -> None:
     to.wrong(task, "one layer in the MLP", (mlp, "mlp = width * hidden + hidden"), [blocks, whole])
     to.wrong(task, "norms forgotten", (norms, "norms = 0"), [blocks, whole])
     to.wrong(task, "one norm a block", (norms, "norms = 2 * width"), [blocks, whole])
-    to.wrong(task, "norms with running statistics", (norms, "norms = 8 * width"), [blocks, whole])
     to.wrong(task, "one block", (times, "attention + mlp + norms"), [blocks, whole])
     to.wrong(task, "the last norm forgotten", (end, end.replace("2 * width + ", "")), whole)
-    to.wrong(task, "half of the last norm", (end, end.replace("2 * width + ", "width + ")), whole)
     to.wrong(task, "the head without bias", (end, end.replace("(width + 1)", "width")), whole)
     to.wrong(
         task,
@@ -1082,7 +1008,6 @@ def work(to: Answers) -> None:
     to.wrong(task, "the mixing layer forgotten", (first, first.replace("4 *", "3 *")), linear)
     to.wrong(task, "the MLP forgotten", (first, "linear = 4 * tokens * width**2"), linear)
     to.wrong(task, "attention's layers forgotten", (first, "linear = 2 * tokens * width * hidden"), linear)
-    to.wrong(task, "one layer in the MLP", (first, first.replace("2 * width * hidden", "width * hidden")), linear)
     to.wrong(task, "for one token", (first, first.replace("tokens * ", "")), linear)
     to.wrong(task, "biases counted", (first, first.replace("hidden)", "hidden + hidden + 5 * width)")), linear)
     to.wrong(
@@ -1095,8 +1020,6 @@ def work(to: Answers) -> None:
     to.wrong(task, "pairs only", (last, "return linear, tokens**2"), quadratic)
     to.wrong(task, "one multiply-add for each pair", (last, "return linear, 2 * tokens**2"), quadratic)
     to.wrong(task, "the square of the width", (last, last.replace("tokens**2 * width", "tokens * width**2")), quadratic)
-    to.wrong(task, "the square of both", (last, last.replace("* width", "* width**2")), quadratic)
-    to.wrong(task, "softmax counted", (last, last.replace("* width", "* width + tokens**2")), quadratic)
     to.wrong(task, "half of the pairs", (last, "return linear, tokens * (tokens + 1) * width"), quadratic)
     to.wrong(task, "exchanged", (last, "return 2 * tokens**2 * width, linear"), both)
     to.wrong(task, "the sum", (last, "return linear + 2 * tokens**2 * width"), both)
@@ -1115,11 +1038,9 @@ def work(to: Answers) -> None:
     to.wrong(task, "the class token added", (side, side.replace("tokens - 1", "tokens + 1")), crossing)
     to.wrong(task, "rounded down", (side, side.replace("math.ceil", "int")), crossing)
     to.wrong(task, "rounded", (side, side.replace("math.ceil", "round")), crossing)
-    to.wrong(task, "one row more always", (side, "return tokens, patch * (math.isqrt(tokens - 1) + 1)"), crossing)
     to.wrong(task, "in patches", (side, side.replace("patch * ", "")), crossing)
     to.wrong(task, "between two patches", (side, "return tokens, math.ceil(patch * math.sqrt(tokens - 1))"), crossing)
     to.wrong(task, "no root", (side, "return tokens, patch * (tokens - 1)"), crossing)
-    to.wrong(task, "a float", (side, "return float(tokens), patch * math.sqrt(tokens - 1)"), crossing)
     to.wrong(task, "nothing returned", [(last, "pass"), (side, "pass")])
     to.right(
         task,
@@ -1204,15 +1125,11 @@ def resize(to: Answers) -> None:
     )
     to.wrong(task, "no class token", (last, "return maps.flatten(1).T"))
     to.wrong(task, "the class token at the end", (last, "return torch.cat([maps.flatten(1).T, positions[:1]])"))
-    to.wrong(task, "zeros for the class token", (last, last.replace("positions[:1]", "0 * positions[:1]")))
     to.wrong(task, "the class token as the first patch", [(maps, maps.replace("[1:]", "[:-1]"))])
     to.wrong(task, "the nearest", (stretch, stretch.replace(', mode="bilinear"', "")))
     to.wrong(task, "bicubic", (stretch, stretch.replace("bilinear", "bicubic")))
     to.wrong(task, "corners aligned", (stretch, stretch.replace('"bilinear"', '"bilinear", align_corners=True')))
     to.wrong(task, "antialias", (stretch, stretch.replace('"bilinear"', '"bilinear", antialias=True')))
-    to.wrong(
-        task, "adaptive pooling", (stretch, "maps = nn.functional.adaptive_avg_pool2d(maps[None], new).squeeze(0)")
-    )
     to.wrong(task, "not stretched", (stretch, ""))
     to.wrong(
         task,
@@ -1221,15 +1138,6 @@ def resize(to: Answers) -> None:
             maps,
             "out = torch.zeros(1 + new[0] * new[1], positions.shape[1])\n    m = min(len(out), len(positions))\n"
             "    out[:m] = positions[:m]\n    return out",
-        ),
-    )
-    to.wrong(
-        task,
-        "new numbers drawn",
-        (
-            maps,
-            "return torch.cat([positions[:1], torch.randn(new[0] * new[1], positions.shape[1], "
-            "dtype=positions.dtype)])",
         ),
     )
     to.wrong(task, "down the columns", (last, last.replace("maps.flatten", "maps.transpose(1, 2).flatten")))
