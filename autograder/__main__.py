@@ -87,7 +87,10 @@ def parser() -> argparse.ArgumentParser:
         "look for hidden tests and solutions in the released files, and for mistakes that test authors make.\n\n"
         "Mutants that change nothing a test could see are listed, with reasons, in SOURCE/ASSIGNMENT.mutants.toml:\n\n"
         '  [[equivalent]]\n  cell = "conv2d"\n  mutant = "comparison: `if a < b:` → `if a <= b:`"\n'
-        '  reason = "a and b are never equal here"',
+        '  reason = "a and b are never equal here"\n\n'
+        "One answer may be a design, in which a change gives another design and not a mistake, such as how a network\n"
+        "is trained. It is not mutated if it is worth at most a quarter of the points, has three tests and says why:\n\n"
+        '  [[free]]\n  cell = "recipe"\n  reason = "..."',
     )
     lint.add_argument("assignment", help="its name")
     lint.add_argument("--task", metavar="ID", action="append", help="mutate only this answer (may be repeated)")

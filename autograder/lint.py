@@ -13,10 +13,8 @@ import ast
 import copy
 import json
 import re
-import tomllib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -164,7 +162,9 @@ def lint(
     """
     report = Report(assignment)
     notebooks = _notebooks(engine, assignment)
-    equivalents = _equivalents(engine, assignment)
+    listed = _listed(engine, assignment)
+    equivalents = listed.equivalent
+    free = _free(report, notebooks, listed)
     for notebook in notebooks:
         _read(report, notebook, engine)
     _files(report, engine, assignment, notebooks)
@@ -179,7 +179,7 @@ def lint(
         for notebook in notebooks:
             reference = _solution(report, notebook, bench, regrades)
             if reference is not None and mutate:
-                _mutate(report, notebook, bench, reference, equivalents, set(tasks or known), min_score)
+                _mutate(report, notebook, bench, reference, equivalents, set(tasks or known) - free, min_score)
     finally:
         pool.close()
     if mutate and not tasks:
@@ -617,28 +617,43 @@ def _differences(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
 # -- mutants ----------------------------------------------------------------------------------------------------------
 
 
-def _equivalents(engine: Engine, assignment: str) -> dict[tuple[str, str], str]:
-    """The instructor's list of mutants that no test can notice, with reasons.
+def _listed(engine: Engine, assignment: str) -> mutants.Listed:
+    """The instructor's list of mutants that no test can notice, and of the answer that is a design; with reasons.
 
     It lies beside the assignment, not in it and not in the cells: what is in there gets released.
     """
     source = Path(engine.coursedir.format_path(engine.coursedir.source_directory, ".", assignment))
     path = source.parent / f"{source.name}.mutants.toml"
     if not path.exists():
-        return {}
+        return mutants.Listed({}, {})
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return mutants.listed(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of TOML and of UTF-8 as well
         raise CourseError(f"{path}: {error}") from None
-    found = {}
-    for entry in content.get("equivalent", []):
-        with suppress(KeyError, TypeError, AttributeError):
-            cell, mutant, reason = entry["cell"], entry["mutant"], entry["reason"]
-            if reason.strip():
-                found[cell, mutant] = reason
-                continue
-        raise CourseError(f"{path}: every [[equivalent]] needs cell, mutant and reason; this one has {entry}")
-    return found
+
+
+def _free(report: Report, notebooks: Iterable[_Notebook], listed: mutants.Listed) -> set[str]:
+    """Answers that are not mutated: they are listed as free, and rightly."""
+    tests: dict[str, dict[str, float]] = {}
+    total = 0.0
+    for notebook in notebooks:
+        answer = None
+        for cell in notebook.source.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            points = float(marks.get("points") or 0) if utils.is_grade(cell) else 0.0
+            total += points
+            if utils.is_solution(cell):
+                answer = marks["grade_id"]
+                if not utils.is_grade(cell):
+                    tests.setdefault(answer, {})
+            elif answer in tests and utils.is_grade(cell):
+                tests[answer][marks["grade_id"]] = points
+    free = set(listed.free)
+    for cell, why in mutants.too_free(listed, tests, total):
+        free.discard(cell)
+        report.findings.append(Finding("error", cell, why))
+    report.notes += [f"{cell}: free, so it is not mutated. {listed.free[cell]}" for cell in sorted(free)]
+    return free
 
 
 def _mutate(

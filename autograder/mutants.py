@@ -8,6 +8,9 @@ Why not an existing tool: mutmut and cosmic-ray mutate the files of a project an
 slices, no swapped arguments and no dropped statements, and each brings a dozen packages (a terminal UI, an HTTP
 client) that an instructor's server does not need. What is wanted here is text in, texts out; nothing in this file
 runs a mutant.
+
+Beside an assignment lies the instructor's list of what is not to be counted: `listed` reads it, and `too_free` says
+where it goes too far.
 """
 
 from __future__ import annotations
@@ -16,8 +19,9 @@ import ast
 import io
 import re
 import tokenize
+import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -374,3 +378,61 @@ def _wrap(node: ast.expr, text: _Text) -> str:
     """The expression's text, in parentheses where an operator beside it could tear it apart."""
     simple = ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.Constant | ast.Tuple | ast.List
     return text.of(node) if isinstance(node, simple) else f"({text.of(node)})"
+
+
+# ------------------------------------------------------------------------------------ the instructor's list
+
+# A free answer may be worth this part of the assignment, has at least so many tests, and its reason so many characters.
+FREE_SHARE, FREE_TESTS, FREE_REASON = 0.25, 3, 80
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What ASSIGNMENT.mutants.toml says.
+
+    equivalent: mutants that no test can notice, (answer, description): reason. free: answers that are a design, in
+    which every change gives another design and not a mistake, so that they are not mutated at all: answer: reason.
+    """
+
+    equivalent: dict[tuple[str, str], str]
+    free: dict[str, str]
+
+
+def listed(text: str) -> Listed:
+    """The list in this text. Raises ValueError, with a sentence for the instructor, if it is malformed."""
+    content = tomllib.loads(text)
+    if unknown := sorted(content.keys() - {"equivalent", "free"}):
+        raise ValueError(f"there are [[equivalent]] and [[free]] entries, and no {unknown[0]}")
+    found = Listed({}, {})
+    for kind, names in (("equivalent", ("cell", "mutant", "reason")), ("free", ("cell", "reason"))):
+        for entry in content.get(kind, []):
+            values = [str(entry.get(name, "")).strip() for name in names] if isinstance(entry, dict) else []
+            if not values or not all(values):
+                raise ValueError(f"every [[{kind}]] needs {', '.join(names[:-1])} and reason; this one has {entry}")
+            if kind == "free":
+                found.free[values[0]] = values[1]
+            else:
+                found.equivalent[values[0], values[1]] = values[2]
+    return found
+
+
+def too_free(found: Listed, tests: Mapping[str, Mapping[str, float]], total: float) -> Iterator[tuple[str, str]]:
+    """Why an answer may not be free: (answer, sentence), so that no ordinary answer hides behind the word.
+
+    tests: points of the test cells of each answer. total: all points of the assignment, those given by hand included.
+    """
+    for number, (cell, reason) in enumerate(found.free.items()):
+        if number:
+            yield cell, "is a second free answer; an assignment may have one"
+        if cell not in tests:
+            yield cell, "is listed as free, but there is no such answer"
+            continue
+        points = sum(tests[cell].values())
+        if points > FREE_SHARE * total:
+            yield cell, f"is free and worth {points:g} of {total:g} points; at most {FREE_SHARE:.0%} may be"
+        if len(tests[cell]) < FREE_TESTS:
+            yield cell, f"is free and has {len(tests[cell])} tests; what it must achieve takes {FREE_TESTS} or more"
+        if len(reason) < FREE_REASON:
+            yield cell, "is free without a reason that says what is a choice in it and what tests it instead"
+        if any(cell == answer for answer, _ in found.equivalent):
+            yield cell, "is free and has equivalent mutants listed: it can't be both"

@@ -2,7 +2,7 @@
 
 `make bench ONLY=exercises`. Rejected: share of the wrong answers that lose just the points they should. Accepted: share
 of the right ones that lose none. Mutation score: share of the small mistakes in the answer that lose points,
-without those that are listed as no mistakes.
+without those that are listed as no mistakes; the answer that is listed as free, a design, has none.
 """
 
 import sys
@@ -29,17 +29,18 @@ def main() -> None:
                 continue
             wrong, right = len(assignment.answers.wrongs[task.name]), len(assignment.answers.rights[task.name])
             good_wrong, good_right = wrong - len(assignment.accepted(task)), right - len(assignment.rejected(task))
+            rejected.append(good_wrong / wrong)
+            accepted.append(good_right / right)
+            row += f" {good_wrong:4}/{wrong:<3} {rejected[-1]:6.1%} {good_right:3}/{right:<2} {accepted[-1]:6.1%}"
+            if task.name in assignment.free:
+                print(f"{row} {'a free design':>18}")
+                continue
             equivalent = assignment.equivalents.get(task.name, {})
             mistakes = [m.description for m in assignment.mutants(task) if m.description not in equivalent]
             missed = {m.description for m in assignment.survivors(task)} - equivalent.keys()
             killed = len(mistakes) - len(missed)
-            rejected.append(good_wrong / wrong)
-            accepted.append(good_right / right)
             noticed.append(killed / len(mistakes))
-            print(
-                f"{row} {good_wrong:4}/{wrong:<3} {rejected[-1]:6.1%} {good_right:3}/{right:<2} {accepted[-1]:6.1%}"
-                f" {killed:5}/{len(mistakes):<4} {noticed[-1]:6.1%}"
-            )
+            print(f"{row} {killed:5}/{len(mistakes):<4} {noticed[-1]:6.1%}")
     print(f"exercise_tasks: {tasks}")
     print(f"exercise_points: {points:g}")
     print(f"exercise_min_wrong_rejected: {min(rejected):.3f}")

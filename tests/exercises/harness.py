@@ -18,7 +18,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tomllib
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +30,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade, is_grade, is_solution
 
-from autograder.mutants import Mutant, mutants
+from autograder.mutants import Listed, Mutant, listed, mutants
 
 ROOT = Path(__file__).parents[2]
 SOLUTIONS = ROOT / "solutions"
@@ -146,13 +145,23 @@ class Assignment:
         return module.answers(self)
 
     @cached_property
-    def equivalents(self) -> dict[str, dict[str, str]]:
-        """The instructor's list of mutants that are no mistakes: reasons by answer and description."""
+    def listed(self) -> Listed:
+        """The instructor's list of mutants that are no mistakes, and of the answer that is a design."""
         path = SOLUTIONS / f"{self.name}.mutants.toml"
+        return listed(path.read_text(encoding="utf-8") if path.exists() else "")
+
+    @property
+    def equivalents(self) -> dict[str, dict[str, str]]:
+        """Mutants that are no mistakes: reasons by answer and description."""
         found: dict[str, dict[str, str]] = {}
-        for entry in tomllib.loads(path.read_text(encoding="utf-8"))["equivalent"] if path.exists() else []:
-            found.setdefault(entry["cell"], {})[entry["mutant"]] = entry["reason"]
+        for (cell, mutant), reason in self.listed.equivalent.items():
+            found.setdefault(cell, {})[mutant] = reason
         return found
+
+    @property
+    def free(self) -> dict[str, str]:
+        """The answer that is not mutated, if there is one, with its reason: see `autograder.mutants.Listed`."""
+        return self.listed.free
 
     def mutants(self, task: Task) -> list[Mutant]:
         """The instructor's answer with one small mistake in each."""

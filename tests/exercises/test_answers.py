@@ -3,9 +3,17 @@
 import pytest
 from harness import Assignment, Task, assignments
 
+from autograder.mutants import too_free
+
 ASSIGNMENTS = {name: Assignment.load(name) for name in assignments()}
 TASKS = [(name, task) for name, assignment in ASSIGNMENTS.items() for task in assignment.graded_by_tests]
 every_task = pytest.mark.parametrize(("name", "task"), TASKS, ids=[f"{name}-{task.name}" for name, task in TASKS])
+
+# Answers that are not mutated, since every change in them is another design: all there are. One more is a decision to
+# be seen here, and not only a line in a list beside its assignment.
+FREE = {("09-capstone", "recipe")}
+FREE_TASKS = [(name, task) for name, task in TASKS if (name, task.name) in FREE]
+MUTATED = [(name, task) for name, task in TASKS if (name, task.name) not in FREE]
 
 # nbgrader's Validate button cuts longer lines off (it adds four spaces and an ellipsis within 90).
 WIDEST = 83
@@ -62,7 +70,26 @@ def test_right_answers_in_other_styles_lose_nothing(name: str, task: Task):
         pytest.fail(f"{right.what}: {verdict}")
 
 
-@every_task
+def test_no_answer_is_free_but_those_named_here():
+    assert {(name, cell) for name, assignment in ASSIGNMENTS.items() for cell in assignment.free} == FREE
+
+
+@pytest.mark.parametrize(("name", "task"), FREE_TASKS, ids=[f"{name}-{task.name}" for name, task in FREE_TASKS])
+def test_a_free_answer_is_narrow_and_tried_on_twice_as_many(name: str, task: Task):
+    assignment = ASSIGNMENTS[name]
+    tests = {task.name: task.tests for task in assignment.tasks}
+    total = sum(task.points for task in assignment.tasks)
+    assert list(too_free(assignment.listed, tests, total)) == []
+    wrongs, rights = assignment.answers.wrongs[task.name], assignment.answers.rights[task.name]
+    assert len(wrongs) >= 24
+    assert len(rights) >= 5
+    for test in task.tests:  # each by itself decides on something
+        lost = [test in wrong.gives for wrong in wrongs]
+        assert sum(lost) >= 3, test
+        assert not all(lost), test
+
+
+@pytest.mark.parametrize(("name", "task"), MUTATED, ids=[f"{name}-{task.name}" for name, task in MUTATED])
 def test_every_small_mistake_in_the_instructors_answer_is_noticed(name: str, task: Task):
     assignment = ASSIGNMENTS[name]
     equivalent = set(assignment.equivalents.get(task.name, {}))

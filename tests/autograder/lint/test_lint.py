@@ -129,6 +129,45 @@ def test_equivalent_mutants_are_listed_beside_the_assignment_with_reasons(check,
         check(*cells)
 
 
+WHY = (
+    "How it is trained is the student's choice: another rate is another design. Its bars are tested by the cells below."
+)
+
+
+def test_a_free_answer_is_not_mutated_and_nothing_ordinary_is_free(check, tmp_path):
+    listed = tmp_path / "source" / "ps1.mutants.toml"
+    recipe = "def recipe():\n    ### BEGIN SOLUTION\n    return 0.1 * 3\n    ### END SOLUTION"
+    bars = [exam("assert recipe() > 0", f"test_bar_{n}", 1) for n in range(3)]
+    square = [answer(SQUARE), exam(TEST_SQUARE, points=9)]
+
+    def free(*cells, reason=WHY, more="", names=("recipe",)):
+        listed.parent.mkdir(exist_ok=True)
+        listed.write_text("".join(f'[[free]]\ncell = "{name}"\nreason = "{reason}"\n' for name in names) + more)
+        return check(*cells, regrades=2)
+
+    report = free(*square, answer(recipe, "recipe"), *bars)
+    assert report.findings == []
+    assert [score.cell for score in report.scores] == ["square"]
+    assert f"recipe: free, so it is not mutated. {WHY}" in report.notes
+    # What is listed in vain is an error, and is mutated as ever.
+    listed_twice = '[[equivalent]]\ncell = "recipe"\nmutant = "x"\nreason = "y"\n'
+    for words, report in {
+        "is worth": free(*square[:1], exam(TEST_SQUARE, points=8), answer(recipe, "recipe"), *bars),
+        "has 2 tests": free(*square, answer(recipe, "recipe"), *bars[:2]),
+        "without a reason": free(*square, answer(recipe, "recipe"), *bars, reason="It is a design."),
+        "can't be both": free(*square, answer(recipe, "recipe"), *bars, more=listed_twice),
+        "no such answer": free(*square, answer(recipe, "recipe"), *bars, names=("recipes",)),
+    }.items():
+        assert any(words.replace("is worth", "worth 3 of 11 points") in text for text in texts(report)), words
+        assert "recipe" in [score.cell for score in report.scores], words
+    twice = free(*square, answer(recipe, "recipe"), *bars, names=("recipe", "square"))
+    assert any("square: is a second free answer" in text for text in texts(twice))
+    assert "square" in [score.cell for score in twice.scores]
+    for more, words in (('[[free]]\ncell = "square"\n', "needs cell and reason"), ("[[fre]]\n", "no fre")):
+        with pytest.raises(CourseError, match=words):
+            free(*square, more=more)
+
+
 def test_mutants_that_never_end_are_caught(check):
     source = "def count(n):\n    ### BEGIN SOLUTION\n    k = 0\n    while k < n:\n        k += 1\n    return k\n"
     source += "    ### END SOLUTION"
