@@ -467,10 +467,10 @@ def within(to: Answers) -> None:
 class within:
     def __init__(self, budget, clock):
         self.budget, self.clock = budget, clock
+        self.began = self.last = clock()
+        self.most, self.first = 0.0, True
 
     def __iter__(self):
-        self.began = self.last = self.clock()
-        self.most, self.first = 0.0, True
         return self
 
     def __next__(self):
