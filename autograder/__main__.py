@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         '  [[equivalent]]\n  cell = "conv2d"\n  mutant = "comparison: `if a < b:` → `if a <= b:`"\n'
         '  reason = "a and b are never equal here"\n\n'
         "One answer may be a design, in which a change gives another design and not a mistake, such as how a network\n"
-        "is trained. It is not mutated if it is worth at most a quarter of the points, has three tests and a reason:\n\n"
+        "is trained. It is not mutated if it is worth a quarter of the points at most and has three tests:\n\n"
         '  [[free]]\n  cell = "recipe"\n  reason = "..."',
     )
     lint.add_argument("assignment", help="its name")
