@@ -15,7 +15,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -331,7 +331,7 @@ def _missing_points(question: dict) -> bool:
 def _question_view(question: dict, anchor: str, answers: list[dict], link_base: str) -> dict:
     checks = [_check_view(check, number, link_base) for number, check in enumerate(question["checks"], 1)]
     passed = [check for check in checks if check["look"] == "good"]
-    failed = [check for check in checks if check["look"] != "good"]
+    failed = _together([check for check in checks if check["look"] != "good"])
     if question["graded_by"] == "nobody":
         look, sign = "wait", "…"
     elif _missing_points(question) or (failed and not question["max_points"]):
@@ -404,13 +404,57 @@ def _check_view(check: dict, number: int, link_base: str) -> dict:
     return {
         "message": "",
         **check,
+        "numbers": [number],
+        "blocks": _blocks(check.get("message", "")),
         "look": look,
         "sign": {"good": "✓", "bad": "✗", "wait": "–"}[look],
-        "headline": f"{'Hidden check' if hidden else 'Check'} {number} {_ENDINGS[check['status']]}",
+        "headline": _title(hidden, [number], check["status"]),
         "hint": hint,
         "link": _link_text(link) if link else None,
         "address": address,
     }
+
+
+def _title(hidden: bool, numbers: Sequence[int], status: str) -> str:
+    told = " and ".join(filter(None, [", ".join(map(str, numbers[:-1])), str(numbers[-1])]))
+    name = f"{'Hidden check' if hidden else 'Check'}{'s' if len(numbers) > 1 else ''} {told}"
+    ending = _ENDINGS[status].replace("was ", "were ") if len(numbers) > 1 else _ENDINGS[status]
+    return f"{name} {ending}"
+
+
+def _together(checks: Iterable[dict]) -> list[dict]:
+    """Hidden checks in a row that say the same, as one: nobody needs a hint four times."""
+    out: list[dict] = []
+    for check in checks:
+        last = out[-1] if out else None
+        same = ("visibility", "status", "message", "hint", "link", "points", "max_points")
+        if last and check["visibility"] == "hidden" and not check["max_points"] and all(
+            last.get(name) == check.get(name) for name in same
+        ):  # fmt: skip
+            numbers = [*last["numbers"], *check["numbers"]]
+            out[-1] = {**last, "numbers": numbers, "headline": _title(True, numbers, check["status"])}
+        else:
+            out.append(check)
+    return out
+
+
+def _blocks(message: str) -> list[dict]:
+    """A message as runs of sentences and of figures: lines of a printed array keep their columns.
+
+    A sentence that its author broke to fit a screen is put together again: the reader's screen may be narrower.
+    """
+    blocks: list[dict] = []
+    for line in message.splitlines():
+        rest = re.sub(r"\b(?:nan|inf|True|False)\b|(?<=\d)e(?=[+-]\d)", "", line)
+        figures = bool(re.match(r"\s*[\[\]\d.-]", line)) and not re.search(r"[^\W\d_]", rest)
+        last = blocks[-1] if blocks else None
+        if last and (last["figures"] == figures or (last["figures"] and not line.strip())):
+            before = last["text"].rpartition("\n")[2]
+            broken = not figures and len(before) >= 60 and before[-1] not in ".:;?!" and line[:1].strip()
+            last["text"] += f"{' ' if broken else chr(10)}{line}"
+        elif line.strip():
+            blocks.append({"figures": figures, "text": line})
+    return [{**block, "text": block["text"].rstrip()} for block in blocks]
 
 
 def _link_text(link: str) -> str:

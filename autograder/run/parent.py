@@ -38,6 +38,7 @@ def environment(scratch: str, threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",  # the order of a set must not depend on the process
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "Agg",
+        "JOBLIB_MULTIPROCESSING": "0",  # it would say on every start that it may not
         **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")},
     }
 

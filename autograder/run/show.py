@@ -22,11 +22,16 @@ def clean(text: str, length: int = LENGTH) -> str:
     return out if len(out) <= length else out[: length - 1] + "…"
 
 
-def paragraph(text: str, length: int = 1200, lines: int = 24) -> str:
-    """What an author wrote for people, with its line breaks: each line cleaned, blank ones at the ends left out."""
-    given = [clean(line, length) for line in text[: 4 * length].strip().splitlines()]
+def paragraph(text: str, length: int = 2000, lines: int = 48) -> str:
+    """What an author wrote for people, with its line breaks and the columns of its tables: blank lines never two."""
+    given: list[str] = []
+    for raw in text[: 4 * length].strip("\n").splitlines():
+        line = "".join(c if c.isprintable() else "�" for c in raw.expandtabs(4).rstrip())
+        line = line if len(line) <= LENGTH else line[: LENGTH - 1] + "…"
+        if line or (given and given[-1]):
+            given.append(line)
     shown = given if len(given) <= lines else [*given[: lines - 1], "…"]
-    out = "\n".join(shown)
+    out = "\n".join(shown).strip()
     return out if len(out) <= length else out[: length - 1] + "…"
 
 

@@ -76,6 +76,46 @@ def test_a_hidden_check_without_a_hint_gives_advice(dora):
     assert "inputs that are not shown" in words(section(soup, 2).select(".check.bad")[2])
 
 
+def test_hidden_checks_in_a_row_that_say_the_same_are_one(room):
+    hint, other = "Think of large numbers.", "Think of none."
+    room.submit("dora", RIGHT)
+    failed = [
+        pages.hidden(1, "failed", hint), pages.hidden(2, "failed", hint), pages.hidden(3, "failed", hint),
+        pages.hidden(4, "passed"), pages.hidden(5, "failed", other), pages.hidden(6, "error", other),
+        pages.hidden(7, "not run", other), pages.hidden(8, "not run", other),
+    ]  # fmt: skip
+    told = [Question("test_square_hidden", 0.0, 3.0, [pages.public(0, "failed", message="no"), *failed])]
+    pages.grade(room, "dora", told)
+    soup, told = made(room, "dora")
+    headlines = [words(line) for line in soup.select(".question .check:not(.good) .verdict")]
+    assert headlines == [
+        "✗ Check 1 did not pass", "✗ Hidden checks 2, 3 and 4 did not pass", "✗ Hidden check 6 did not pass",
+        "✗ Hidden check 7 stopped with an error", "– Hidden checks 8 and 9 were not run",
+    ]  # fmt: skip
+    question = next(each for each in told["questions"] if each["grade_id"] == "test_square_hidden")
+    assert len(question["checks"]) == 9
+
+
+def test_a_message_keeps_the_columns_of_its_figures_and_joins_what_was_broken_to_fit(room):
+    message = (
+        "Called with x (2, 3).\nThe batch is normalised by its plain variance: the mean of the squares, not\n"
+        "divided by n - 1.\nExpected:\n[[ 1.5  -20. ]\n\n [nan   4e-05]]\nYours:\n[[0. 0.]]\n3 of them are right."
+    )
+    room.submit("dora", RIGHT)
+    checks = [pages.public(0, "failed", message=message)]
+    pages.grade(room, "dora", [Question("test_square", 0.0, 2.0, checks)])
+    soup, _ = made(room, "dora")
+    blocks = [(block.name, block.get_text()) for block in soup.select(".check.bad .message, .check.bad .figures")]
+    assert blocks == [
+        ("p", "Called with x (2, 3).\nThe batch is normalised by its plain variance: the mean of the squares, not "
+              "divided by n - 1.\nExpected:"),
+        ("pre", "[[ 1.5  -20. ]\n\n [nan   4e-05]]"),
+        ("p", "Yours:"),
+        ("pre", "[[0. 0.]]"),
+        ("p", "3 of them are right."),
+    ]  # fmt: skip
+
+
 def test_points_headline_and_the_list_of_what_to_look_at(dora):
     soup, told = made(dora, "dora")
     assert words(soup.h1) == "1 of 20 points so far"

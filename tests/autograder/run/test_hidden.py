@@ -159,4 +159,7 @@ def test_an_authors_message_keeps_its_lines(grader):
     message = only(result).checks[0].message
     assert message.split("\n") == ["Expected 2,", "", "yours is �[31m3�."]
     long = grader.grade(job(answer("def f():\n    return 3"), test("assert f() == 2, f'line {f()}\\n' * 1000")))
-    assert len(only(long).checks[0].message.split("\n")) <= 24
+    assert len(only(long).checks[0].message.split("\n")) <= 48
+    table = "f'Expected:\\n[[ 1.5  -20. ]\\n\\n\\n [300.    4. ]]'"
+    columns = grader.grade(job(answer("def f():\n    return 3"), test(f"assert f() == 2, {table}")))
+    assert only(columns).checks[0].message == "Expected:\n[[ 1.5  -20. ]\n\n [300.    4. ]]"
