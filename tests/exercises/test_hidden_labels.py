@@ -5,8 +5,10 @@ for its answers. Where test and answer share a process, as under stock nbgrader,
 is the control, so that a hunt which could not succeed anywhere proves nothing. Under the project's engine it gets none.
 """
 
+import shutil
+
 import pytest
-from harness import Assignment
+from harness import SOLUTIONS, Assignment
 from test_both_engines import grade
 
 from autograder.run import Grader
@@ -150,13 +152,17 @@ def test_who_hunts_for_labels_finds_them_beside_the_test_and_none_under_the_engi
 
 
 @pytest.mark.xdist_group("exercises-engine")
-def test_no_file_that_the_student_can_open_has_a_hidden_test(grader, assignment):
-    """Nor a descriptor: a hunter that finds one raises, so it would say so; it fails at the bar instead."""
+def test_no_file_that_the_student_can_open_has_a_hidden_test(grader, assignment, tmp_path, monkeypatch):
+    """Nor a descriptor: a hunter that finds one raises and so says it; where there is none, it fails at the bar."""
+    source = ANSWER + FILES
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SOLUTIONS / NAME / f"{NAME}.ipynb", tmp_path)  # the control: here lies one
+    assert "there lies a test" in assignment.grade(assignment.task(TASK), source).messages["test-size"]
+
     solved = {task.name: assignment.source(task.name) for task in assignment.tasks}
     with Grader() as walled:
-        result = grade(walled, assignment, {**solved, TASK: ANSWER + FILES})
-    lost = [question for question in result.questions if question.grade_id == "test-plain"]
-    said = " ".join(check.message or "" for question in lost for check in question.checks)
-    assert "60 % right" in said
-    assert "there lies a test" not in said
-    assert lost[0].points == 0
+        result = grade(walled, assignment, {**solved, TASK: source})
+    said = {q.grade_id: " ".join(check.message or "" for check in q.checks) for q in result.questions}
+    assert not any("there lies a test" in text for text in said.values())
+    assert "60 % right" in said["test-plain"]
+    assert {q.grade_id: q.points for q in result.questions if q.grade_id in BARS} == dict.fromkeys(BARS, 0)
