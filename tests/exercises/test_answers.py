@@ -1,7 +1,7 @@
 """Wrong answers lose just the points that they should, right answers none, and every small mistake is noticed."""
 
 import pytest
-from harness import Assignment, Task, assignments
+from harness import Assignment, Task, assignments, borrowed
 
 from autograder.mutants import too_free
 
@@ -62,6 +62,18 @@ def _check_message(message: str, where: str) -> None:
     if "Hidden test" in message:
         assert "xpected" not in message.replace("was expected", ""), (where, message)
         assert "yours is" not in message, (where, message)
+
+
+BORROWED = [(name, task) for name, task in TASKS if borrowed(ASSIGNMENTS[name], task)[1]]
+
+
+@pytest.mark.parametrize(("name", "task"), BORROWED, ids=[f"{name}-{task.name}" for name, task in BORROWED])
+def test_a_right_answer_that_a_library_gives_is_none(name: str, task: Task):
+    answer, tests = borrowed(ASSIGNMENTS[name], task)
+    verdict = ASSIGNMENTS[name].grade(task, answer)
+    assert tests <= verdict.lost(task)
+    said = [verdict.messages[test] for test in tests]
+    assert all("kernelbook" in text or "NumPy only" in text for text in said), said
 
 
 @every_task

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from harness import ROOT, Assignment, assignments
+from harness import ROOT, Assignment, assignments, borrowed
 from nbgrader.utils import is_solution
 
 from autograder.intake import Submission
@@ -52,6 +52,17 @@ def test_the_engine_gives_the_same_points(grader, name):
         assert points({**solved, **wrong}) == assignment.grade_all(wrong).points
         right = {task.name: assignment.answers.rights[task.name][number].source for task in assignment.graded_by_tests}
         assert points({**solved, **right}) == full
+
+
+@pytest.mark.xdist_group("exercises-engine")
+@pytest.mark.parametrize("name", assignments())
+def test_what_a_library_gives_earns_nothing_here_either(grader, name):
+    assignment = Assignment.load(name)
+    theirs = {task.name: borrowed(assignment, task) for task in assignment.graded_by_tests}
+    tests = set().union(*(tests for _, tests in theirs.values()))
+    answers = {task: answer for task, (answer, asked) in theirs.items() if asked}
+    points = {question.grade_id: question.points for question in grade(grader, assignment, answers).questions}
+    assert {points[test] for test in tests} <= {0}
 
 
 @pytest.mark.xdist_group("exercises-engine")
