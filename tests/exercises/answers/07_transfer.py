@@ -1240,6 +1240,7 @@ def choosing(to: Answers) -> None:
         edge,
     )
     to.wrong(task, "changes the runs", (first, first + "\n    runs.sort(key=lambda run: -run['rate'])"))
+    to.wrong(task, "the tests' own answer", "def choose(runs):\n    return choice_of(runs)", setting)
     to.wrong(task, "nothing returned", (end, '    {"way": way'))
     to.right(
         task,
@@ -1391,6 +1392,7 @@ def marking(to: Answers) -> None:
     to.wrong(task, "classes that come up only", (end, "    return found[~np.isnan(found)]\n"), several)
     to.wrong(task, "the mean IoU", (end, "    return np.nanmean(found)\n"), both)
     to.wrong(task, "classes from 1 on", ("marked == c, truth == c", "marked == c + 1, truth == c + 1"), both)
+    to.wrong(task, "the tests' own counts", (end, "    return ious(marked, truth, classes)\n"), one)
     to.wrong(task, "changes the maps", (end, "    marked[:] = 0\n" + end), both)
     to.wrong(
         task,
