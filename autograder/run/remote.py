@@ -173,7 +173,7 @@ def _next(self: Handle) -> Any:
 
 def _iterate(self: Handle) -> Iterator[Any]:
     """A loop over the student's object, of bounded length."""
-    steps = self if "n" in self._kbk_about.can else self._kbk_side.request("iter", self)
+    steps = self._kbk_side.request("iter", self)  # of an iterator too: its `__iter__` may begin anew
     if not isinstance(steps, Handle):
         raise Opaque("not plain data: an iterator that is none")
     for _ in range(ITERATIONS):

@@ -186,6 +186,13 @@ RIGHT = {
         "n = 0\nfor xb, yb in loader:\n    n += len(xb)\n    assert xb.shape[1:] == (2,) and yb.dtype == torch.int64\nassert n == 10 and len(loader) == 3\n"
         "x0, y0 = loader.dataset[3]\nassert x0[0] == 3 and y0 == 1",
     ),
+    "an iterator that begins anew": (
+        "",
+        "class Batches:\n    def __init__(self, n):\n        self.n = n\n    def __iter__(self):\n        self.at = 0\n        return self\n"
+        "    def __next__(self):\n        if self.at == self.n:\n            raise StopIteration\n        self.at += 1\n        return self.at",
+        "batches = Batches(3)\nassert [list(batches), list(batches)] == [[1, 2, 3], [1, 2, 3]]\n"
+        "steps = iter(batches)\nassert next(steps) == 1\nassert list(zip(range(2), Batches(5))) == [(0, 1), (1, 2)]",
+    ),
     "optimiser returned": (
         TORCH,
         "def make(model):\n    return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)",
