@@ -29,7 +29,7 @@ def main(names: list[str]) -> int:
         spec = importlib.util.spec_from_file_location(f"bench_{name}", known[name])
         assert spec is not None
         assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # workers look it up by name
         spec.loader.exec_module(module)
         code = code or module.main() or 0
     return code
