@@ -20,7 +20,7 @@ import courses
 from courses import RIGHT, WRONG
 
 from autograder import pools
-from autograder.engine import Engine
+from autograder.engine import Engine, Interrupted
 
 STUDENTS = 30  # in one round
 REAL = pools.Setup(options={"warm": (), "threads": 1})
@@ -48,7 +48,7 @@ def coordinator(root: Path, students: str, setup: pools.Setup) -> int:
         with open(root / "failed.txt", "a") as file:
             file.writelines(f"{verdict.student}\n" for verdict in summary.verdicts if verdict.outcome == "failed")
         code = 3 if summary.count("failed") else 0
-    except pools.PoolError as error:
+    except Interrupted as error:
         (root / "fault.txt").write_text(str(error))
         code = 4
     except BaseException as error:
@@ -114,7 +114,11 @@ def main() -> None:
             length = length or time.monotonic() - started
             # 3: a job had its worker killed three times; the next run tries it again.
             # 4: the engine gave up, as it should when that many workers in a row were killed before they were ready.
-            gave_up = code == 4 and sum(killed.values()) - before >= pools.START_FAILURES
+            gave_up = (
+                code == 4
+                and "did not get ready" in (root / "fault.txt").read_text()
+                and sum(killed.values()) - before >= pools.START_FAILURES
+            )
             if code not in {0, 3, -9} and not gave_up:
                 text = (root / "fault.txt").read_text() if (root / "fault.txt").exists() else "it hangs"
                 faults.append(f"round {rounds}, run {runs}: exit code {code}: {text}")

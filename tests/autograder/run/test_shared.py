@@ -70,7 +70,9 @@ def test_the_guest_goes_on_without_the_lender_and_the_parent_ends_after_it(lende
 def test_a_parent_that_is_killed_is_replaced_by_one_for_each(lender_and_guest):
     lender, guest = lender_and_guest
     assert graded(lender) == graded(guest) == 10
+    everybody = family(lender)
     os.kill(lender.process.pid, signal.SIGKILL)
+    psutil.wait_procs(everybody, timeout=10)
     for grader in (guest, lender):
         assert only(grader.grade(job(DOUBLE, RIGHT))).points == 10
     assert guest.process is not None
