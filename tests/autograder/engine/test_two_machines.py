@@ -141,6 +141,22 @@ def grade(root, machines=None, *words):
     return told
 
 
+def shares(machines, cluster):
+    """Ask the scheduler which worker ran how many of the engine's batches."""
+    script = """
+import json, sys
+from distributed import Client
+client = Client(sys.argv[1])
+print(json.dumps(client.run(lambda dask_worker: len(dask_worker.state.tasks) + dask_worker.state.transition_counter)))
+"""
+    done = subprocess.run(
+        machines.command("head", [sys.executable, "-c", script, cluster]), capture_output=True, text=True, check=True
+    )
+    counts = json.loads(done.stdout)
+    assert {address.split(":")[1].removeprefix("//") for address in counts} == {"10.0.0.2", "10.0.0.3"}
+    return counts
+
+
 def test_the_namespaces_are_separate_machines_to_a_network(machines):
     seen = {name: machines.inside(name, "ip -o -4 addr show").split() for name in ("head", "one", "two")}
     assert "10.0.0.2/24" in seen["one"]
@@ -169,19 +185,4 @@ def test_two_machines_give_the_same_grades_as_this_one(course, machines, cluster
     assert one == two == far
     assert scores(course) == here
     assert {sum(filter(None, points.values())) for points in here.values()} == {0.0, 2.0, 3.0, 5.0}
-
-
-def test_both_machines_had_a_share(machines, cluster):
-    """Ask the scheduler which worker ran how many of the engine's batches."""
-    script = """
-import json, sys
-from distributed import Client
-client = Client(sys.argv[1])
-print(json.dumps(client.run(lambda dask_worker: len(dask_worker.state.tasks) + dask_worker.state.transition_counter)))
-"""
-    done = subprocess.run(
-        machines.command("head", [sys.executable, "-c", script, cluster]), capture_output=True, text=True, check=True
-    )
-    counts = json.loads(done.stdout)
-    assert {address.split(":")[1].removeprefix("//") for address in counts} == {"10.0.0.2", "10.0.0.3"}
-    assert all(counts.values()), counts
+    assert all(shares(machines, cluster).values())
