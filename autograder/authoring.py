@@ -270,23 +270,24 @@ def _fixed_words(tree: ast.AST) -> set[str]:
     """Names that stand for nothing but words of the test itself: `for size, case in [(3, "an odd size"), ...]`."""
     words: Counter[str] = Counter()
     for loop in ast.walk(tree):
-        if not isinstance(loop, ast.For) or not isinstance(loop.iter, ast.List | ast.Tuple):
-            continue
-        rows = [(row.elts if isinstance(row, ast.Tuple | ast.List) else None) for row in loop.iter.elts]
-        targets = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
-        for place, target in enumerate(targets):
-            if isinstance(loop.target, ast.Tuple):
-                items = [row[place] if row is not None and len(row) == len(targets) else None for row in rows]
-            else:
-                items = list(loop.iter.elts)
-            if isinstance(target, ast.Name) and all(
-                isinstance(item, ast.Constant) and isinstance(item.value, str) for item in items
-            ):
-                words[target.id] += 1
+        if isinstance(loop, ast.For) and isinstance(loop.iter, ast.List | ast.Tuple):
+            targets, rows = _parts(loop.target), [_parts(row) for row in loop.iter.elts]
+            if all(len(row) == len(targets) for row in rows):
+                for target, *items in zip(targets, *rows, strict=True):
+                    if isinstance(target, ast.Name) and all(map(_is_text, items)):
+                        words[target.id] += 1
     bound = Counter(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     )
     return {name for name, times in words.items() if bound[name] == times}
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 SEEDED = {"seed", "manual_seed", "default_rng", "RandomState", "Generator", "Random"}

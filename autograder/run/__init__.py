@@ -120,10 +120,10 @@ class Grader:
     def _share(self, ends: Sequence[socket.socket]) -> None:
         """Have the warm parent serve those who hold the other ends of these, too."""
         self._not_ahead()
+        about = [self.isolation, list(self.libraries), sorted(self.loaded)]
         for end in ends:
-            about = [self.isolation, list(self.libraries), sorted(self.loaded)]
             send(self.control, ["join", about], [end.fileno()])
-            self.shared = True
+        self.shared = bool(ends)
 
     def _join(self, line: socket.socket) -> bool:
         """Use the warm parent at the other end of this line, once there is one. False if none comes."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import gc
 import importlib.util
 import io
 import json
@@ -32,7 +31,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade, is_grade, is_solution
 
 from autograder.mutants import Listed, Mutant, listed, mutants
-from autograder.run import sandbox
+from autograder.run.parent import settle
 
 ROOT = Path(__file__).parents[2]
 SOLUTIONS = ROOT / "solutions"
@@ -171,6 +170,11 @@ class Assignment:
         """The instructor's list of mutants that are no mistakes, and of the answer that is a design."""
         path = SOLUTIONS / f"{self.name}.mutants.toml"
         return listed(path.read_text(encoding="utf-8") if path.exists() else "")
+
+    @property
+    def solved(self) -> dict[str, str]:
+        """The instructor's answers, by grade_id."""
+        return {task.name: self.source(task.name) for task in self.tasks}
 
     @property
     def equivalents(self) -> dict[str, dict[str, str]]:
@@ -359,9 +363,7 @@ def _warm() -> None:
         (weight * weight).sum().backward()
         optimiser.step()
     # A fork per answer, thousands of them: with large pages, and no garbage to look through, each takes half the time.
-    gc.collect()
-    gc.freeze()
-    sandbox.collapse()
+    settle()
 
 
 def _forked(work: Callable[[], list[Verdict]], seconds: float | None = None, parent: bool = False) -> list[Verdict]:

@@ -130,15 +130,8 @@ def assignment() -> Assignment:
     return Assignment.load(NAME)
 
 
-@pytest.fixture(scope="module")
-def grader():
-    with Grader(trust=True) as grader:  # two processes, though no walls around the student's
-        yield grader
-
-
 def points(grader: Grader, assignment: Assignment, source: str) -> dict[str, float]:
-    solved = {task.name: assignment.source(task.name) for task in assignment.tasks}
-    questions = grade(grader, assignment, {**solved, TASK: source}).questions
+    questions = grade(grader, assignment, {**assignment.solved, TASK: source}).questions
     return {question.grade_id: question.points for question in questions if question.grade_id in BARS}
 
 
@@ -159,9 +152,8 @@ def test_no_file_that_the_student_can_open_has_a_hidden_test(grader, assignment,
     shutil.copy(SOLUTIONS / NAME / f"{NAME}.ipynb", tmp_path)  # the control: here lies one
     assert "there lies a test" in assignment.grade(assignment.task(TASK), source).messages["test-size"]
 
-    solved = {task.name: assignment.source(task.name) for task in assignment.tasks}
     with Grader() as walled:
-        result = grade(walled, assignment, {**solved, TASK: source})
+        result = grade(walled, assignment, {**assignment.solved, TASK: source})
     said = {q.grade_id: " ".join(check.message or "" for check in q.checks) for q in result.questions}
     assert not any("there lies a test" in text for text in said.values())
     assert "60 % right" in said["test-plain"]
