@@ -63,3 +63,11 @@ def test_no_two_test_files_share_a_name():
     """pytest takes the second for the first, and then neither is run."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.xdist_group("rooms")
+def test_groups_of_tests_stay_together(request):
+    """A pytest that hides the groups from xdist would have every worker start its own servers, without a word."""
+    if not request.config.getoption("loadgroup", False):
+        pytest.skip("the tests are not distributed by groups")
+    assert request.node.nodeid.endswith("@rooms")

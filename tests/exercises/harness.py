@@ -16,6 +16,7 @@ import io
 import json
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import traceback
@@ -36,6 +37,10 @@ from autograder.run.parent import settle
 ROOT = Path(__file__).parents[2]
 SOLUTIONS = ROOT / "solutions"
 ANSWERS = Path(__file__).parent / "answers"
+
+# Of the random inputs that tests draw for themselves: the same in every run of the suite. To try the answers on others:
+# `EXERCISES_SEED=1 make bench ONLY=exercises`.
+SEED = int(os.environ.get("EXERCISES_SEED", "0"))
 
 # Real time for one run. The slowest honest one takes a second; a mutant may loop for ever.
 SECONDS = 60.0
@@ -366,6 +371,15 @@ def _warm() -> None:
     settle()
 
 
+def _seed() -> None:
+    import numpy as np
+    import torch
+
+    random.seed(SEED)
+    np.random.seed(SEED)
+    torch.manual_seed(SEED)
+
+
 def _forked(work: Callable[[], list[Verdict]], seconds: float | None = None, parent: bool = False) -> list[Verdict]:
     """`work()` in a child process, which ends with it, whatever it does. parent: it has children of its own."""
     _warm()
@@ -378,6 +392,7 @@ def _forked(work: Callable[[], list[Verdict]], seconds: float | None = None, par
             os.setsid()
         warnings.resetwarnings()
         warnings.showwarning = _show_warning
+        _seed()
         verdicts = work()
         sender.send_bytes(json.dumps([[verdict.points, verdict.messages] for verdict in verdicts]).encode())
 

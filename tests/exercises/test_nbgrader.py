@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from harness import ROOT, Assignment, assignments
+from harness import ROOT, SEED, Assignment, assignments
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_solution
 
@@ -32,11 +32,15 @@ def nbgrader(course: Path, *arguments: str) -> None:
 
 
 def submit(course: Path, name: str, student: str, answers: dict[str, str]) -> None:
-    """Put these answers, by grade_id, into the released notebook."""
+    """Put these answers, by grade_id, into the released notebook, below a cell that makes the tests' draws repeatable.
+
+    (PyTorch's own generator starts from the same number in every process.)
+    """
     notebook = nbformat.read(course / "exercises" / name / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
         if is_solution(cell):
             cell.source = answers.get(cell.metadata.nbgrader.grade_id, cell.source)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"import numpy as np\n\nnp.random.seed({SEED})"))
     folder = course / "submitted" / student / name
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
