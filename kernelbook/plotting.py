@@ -9,6 +9,7 @@ tell apart. The same call gives the same bytes on every run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -444,18 +445,19 @@ def shortcut(layers: Sequence[str], after: str = "") -> Figure:
         figure, axes = _canvas(1, 1, 1.7)
         axis = axes[0, 0]
         arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
-        for place, name in enumerate(boxes):
-            round_ = place == plus
-            box = {"boxstyle": "circle" if round_ else "round,pad=0.5", "fc": "#eef3f8", "ec": BLUE, "lw": 1.2}
-            axis.text(place + 1, 0, name, ha="center", va="center", fontsize=12 if round_ else 10, bbox=box)
-        for place in range(last + 1):
-            start = place + (0.12 if place in (0, plus + 1) else 0.34)
-            end = place + 1 - (0.12 if place in (plus, last) else 0.34)
-            axis.annotate("", (end, 0), (start, 0), arrowprops=arrow)
-        axis.text(0, 0, "x", ha="center", va="center", fontsize=12)
-        axis.text(last + 1, 0, "y", ha="center", va="center", fontsize=12)
+        drawn = []
+        for place, name in enumerate(["x", *boxes, "y"]):
+            bare, round_ = place in (0, last + 1), place == plus + 1
+            color = {"fc": "none", "ec": "none"} if bare else {"fc": "#eef3f8", "ec": BLUE, "lw": 1.2}
+            box = {"boxstyle": "circle" if bare or round_ else "round,pad=0.5", **color}
+            size = 12 if bare or round_ else 10
+            drawn.append(axis.text(place, 0, name, ha="center", va="center", fontsize=size, bbox=box))
+        for place, (before, behind) in enumerate(pairwise(text.get_bbox_patch() for text in drawn)):
+            ends = {"patchA": before, "patchB": behind}  # an arrow ends where a box begins, however long its name
+            axis.annotate("", (place + 1, 0), (place, 0), arrowprops={**arrow, **ends})
         axis.plot([0.22, 0.22, plus + 1], [0, 0.85, 0.85], color=ORANGE, lw=2)
-        axis.annotate("", (plus + 1, 0.2), (plus + 1, 0.85), arrowprops={**arrow, "color": ORANGE, "lw": 2})
+        into = {**arrow, "color": ORANGE, "lw": 2, "patchB": drawn[plus + 1].get_bbox_patch()}
+        axis.annotate("", (plus + 1, 0), (plus + 1, 0.85), arrowprops=into)
         axis.text((plus + 1) / 2, 0.93, "x, unchanged", ha="center", va="bottom", color=ORANGE)
         axis.text((plus + 1) / 2, -0.75, "F(x): what to change", ha="center", va="center", color=BLUE)
         axis.set(xlim=(-0.2, last + 1.2), ylim=(-1, 1.3), xticks=[], yticks=[])

@@ -165,9 +165,19 @@ def test_timeline_is_to_scale_and_joins_what_is_of_one_year():
         plotting.timeline({"one": 2014, "other": 2014})
 
 
-def test_shortcut_draws_its_layers_in_order():
-    texts = [text.get_text() for text in plotting.shortcut(["conv", "ReLU", "conv"], "ReLU").axes[0].texts]
-    assert [t for t in texts if t in ("conv", "ReLU", "+", "x", "y")] == ["conv", "ReLU", "conv", "+", "ReLU", "x", "y"]
+def test_shortcut_draws_its_layers_in_order_and_no_arrow_over_a_box():
+    figure = plotting.shortcut(["normalisation", "ReLU", "conv"], "ReLU")
+    names = ["x", "normalisation", "ReLU", "conv", "+", "ReLU", "y"]
+    assert [text.get_text() for text in figure.axes[0].texts if text.get_text() in names] == names
+    figure.canvas.draw()
+    boxes = [text.get_bbox_patch().get_window_extent() for text in figure.axes[0].texts if text.get_bbox_patch()]
+    arrows = [text.arrow_patch for text in figure.axes[0].texts if hasattr(text, "arrow_patch")]
+    assert (len(boxes), len(arrows)) == (7, 7)
+    for arrow in arrows:
+        points = arrow.get_transform().transform_path(arrow.get_path()).vertices
+        for box in boxes:
+            inside = (points > [box.x0 + 2, box.y0 + 2]).all(1) & (points < [box.x1 - 2, box.y1 - 2]).all(1)
+            assert not inside.any()
     with pytest.raises(ValueError, match="at least one layer"):
         plotting.shortcut([])
 
