@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import select
@@ -642,6 +643,13 @@ def _installed(top: str) -> bool:
     return False
 
 
+def _editable(direct_url: str | None) -> bool:
+    """Whether the record of where a package was installed from says that it is used where it is developed."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        return json.loads(direct_url or "{}").get("dir_info", {}).get("editable") is True
+    return False
+
+
 @functools.cache
 def library(top: str) -> str | None:
     """The directory of a package that is installed from where it is developed, or that PYTHONPATH names.
@@ -654,7 +662,7 @@ def library(top: str) -> str | None:
         if os.path.isfile(os.path.join(entry, top, "__init__.py")):
             return os.path.realpath(os.path.join(entry, top))
     for distribution in importlib.metadata.distributions():
-        if '"editable": true' not in (distribution.read_text("direct_url.json") or ""):
+        if not _editable(distribution.read_text("direct_url.json")):
             continue
         for file in distribution.files or ():
             if file.name.startswith("__editable__") and file.name.endswith("_finder.py"):

@@ -2,11 +2,21 @@
 
 import pytest
 
-from autograder.run import Grader
+from autograder import run
 
 
 @pytest.fixture(scope="session")
 def grader():
-    """Judge and student in two processes; walls around the student where they are to be had: nobody here is a stranger."""
-    with Grader(trust=True) as grader:
+    """Judge and student in two processes; walls around the student where they are to be had: nobody here is a stranger.
+
+    It finds kernelbook as the classroom's does: by the record of its installation, not by PYTHONPATH.
+    """
+    found = (run.library, run._installed, run.imported)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONPATH", raising=False)
+        for each in found:
+            each.cache_clear()
+        grader = run.Grader(trust=True, also=("kernelbook.data",))
+        assert run.library("kernelbook"), "without it every assignment that draws wafers fails in the classroom"
+    with grader:
         yield grader

@@ -6,6 +6,8 @@ is the control, so that a hunt which could not succeed anywhere proves nothing. 
 """
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from harness import SOLUTIONS, Assignment
@@ -158,3 +160,10 @@ def test_no_file_that_the_student_can_open_has_a_hidden_test(grader, assignment,
     assert not any("there lies a test" in text for text in said.values())
     assert "60 % right" in said["test-plain"]
     assert {q.grade_id: q.points for q in result.questions if q.grade_id in BARS} == dict.fromkeys(BARS, 0)
+
+
+def test_the_budget_is_the_time_of_one_thread(assignment):
+    """Processor time adds all threads up: with more than one, a student's network stops early on a large machine."""
+    code = f"import torch\ntorch.set_num_threads(3)\n{assignment.source('imports')}\nprint(torch.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
