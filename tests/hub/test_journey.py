@@ -5,12 +5,15 @@ SCREENSHOTS=directory keeps a picture of every step.
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 from playwright.sync_api import Locator, Page, expect
-from served_classroom import ROOT, Served
+from served_classroom import ROOT, Served, processes_of
 
 COURSE, ASSIGNMENT = "kernel-by-kernel", "02-convolution"
 # Task 2, worth one point: this answer forgets the padding altogether, and the visible test says what came of it.
@@ -22,9 +25,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("hu
 expect.set_options(timeout=60_000)
 
 
-def right_answers() -> dict[str, str]:
+def right_answers(assignment: str = ASSIGNMENT) -> dict[str, str]:
     """The answer cells of the instructor's notebook, by grade_id, in order, without the markers."""
-    notebook = nbformat.read(ROOT / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "solutions" / assignment / f"{assignment}.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]
     answers = {cell.metadata.nbgrader.grade_id: cell for cell in cells}
     return {
@@ -239,6 +242,27 @@ def test_a_student_does_the_assignment_and_an_instructor_returns_it(browser, ser
     student.look("feedback-wrong-answer")
 
     assert not student.elsewhere | instructor.elsewhere
+
+
+def test_an_assignment_that_draws_wafers_is_graded_where_formgrader_grades(served):
+    """Its process has an environment of its own, in which the course's library is found by its installation."""
+    name = "09-capstone"
+    service = next(p for p in processes_of(served.state) if p.environ().get("JUPYTERHUB_SERVICE_NAME") == COURSE)
+    released = served.state / "course" / "exercises" / name / f"{name}.ipynb"
+    notebook, answers = nbformat.read(released, as_version=4), right_answers(name)
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+    course = served.state / "course"
+    folder = course / "submitted" / "student" / name
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    command = [sys.executable, "-m", "nbgrader", "autograde", name, "--student", "student"]
+    done = subprocess.run(command, cwd=course, env=service.environ(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with Gradebook(f"sqlite:///{course}/gradebook.db", COURSE) as gradebook:
+        grades = gradebook.find_submission_notebook(f"{name}", name, "student").grades
+        assert [grade.name for grade in grades if grade.auto_score not in (None, grade.max_score)] == []
+        assert sum(grade.auto_score is not None for grade in grades) > 20
 
 
 def test_a_visitor_reads_the_chapter_without_an_account(browser, served, pictures):
