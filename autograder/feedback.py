@@ -464,7 +464,8 @@ def _link_text(link: str) -> str:
 
 
 def _first_line(message: str, most: int = 110) -> str:
-    line = message.strip().split("\n")[0]
+    """The first line, or the whole sentence that its author broke after it."""
+    line = "".join(block["text"] for block in _blocks(message)[:1]).strip().split("\n")[0]
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -116,6 +116,14 @@ def test_a_message_keeps_the_columns_of_its_figures_and_joins_what_was_broken_to
     ]  # fmt: skip
 
 
+def test_the_list_says_a_sentence_that_was_broken_to_fit_to_its_end(room):
+    message = "These are not the classes with the highest scores in evaluation\nmode.\nIn training all is chance."
+    room.submit("dora", RIGHT)
+    pages.grade(room, "dora", [Question("test_square", 0.0, 2.0, [pages.public(0, "failed", message=message)])])
+    soup, _ = made(room, "dora")
+    assert words(soup.nav).endswith(": These are not the classes with the highest scores in evaluation mode.")
+
+
 def test_points_headline_and_the_list_of_what_to_look_at(dora):
     soup, told = made(dora, "dora")
     assert words(soup.h1) == "1 of 20 points so far"

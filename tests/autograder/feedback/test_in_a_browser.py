@@ -133,6 +133,10 @@ def test_the_page_can_be_read_on_a_phone_and_in_the_dark(room, browser, tmp_path
     shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert shade == {"light": "rgb(251, 251, 249)", "dark": "rgb(21, 24, 27)"}[scheme]
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.message')).fontSize)") >= 15
+    # Mark, title and points begin in one row, however narrow it is and however long the title.
+    page.locator(".question > h2 > span:nth-child(2)").first.evaluate("title => title.append(' and more'.repeat(9))")
+    begins = "heads => heads.map(head => [...head.children].map(part => part.getBoundingClientRect().y))"
+    assert all(max(row) - min(row) < 10 for row in page.locator(".question > h2").evaluate_all(begins))
     page.add_script_tag(path=AXE)
     faults = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])")
     assert faults == []
