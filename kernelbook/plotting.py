@@ -447,11 +447,10 @@ def shortcut(layers: Sequence[str], after: str = "") -> Figure:
         arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
         drawn = []
         for place, name in enumerate(["x", *boxes, "y"]):
-            bare, round_ = place in (0, last + 1), place == plus + 1
+            bare, layer = place in (0, last + 1), place not in (0, plus + 1, last + 1)
             color = {"fc": "none", "ec": "none"} if bare else {"fc": "#eef3f8", "ec": BLUE, "lw": 1.2}
-            box = {"boxstyle": "circle" if bare or round_ else "round,pad=0.5", **color}
-            size = 12 if bare or round_ else 10
-            drawn.append(axis.text(place, 0, name, ha="center", va="center", fontsize=size, bbox=box))
+            box = {"boxstyle": "round,pad=0.5" if layer else "circle", **color}
+            drawn.append(axis.text(place, 0, name, ha="center", va="center", fontsize=10 if layer else 12, bbox=box))
         for place, (before, behind) in enumerate(pairwise(text.get_bbox_patch() for text in drawn)):
             ends = {"patchA": before, "patchB": behind}  # an arrow ends where a box begins, however long its name
             axis.annotate("", (place + 1, 0), (place, 0), arrowprops={**arrow, **ends})

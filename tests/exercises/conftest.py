@@ -11,12 +11,11 @@ def grader():
 
     It finds kernelbook as the classroom's does: by the record of its installation, not by PYTHONPATH.
     """
-    found = (run.library, run._installed, run.imported)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONPATH", raising=False)
-        for each in found:
-            each.cache_clear()
-        grader = run.Grader(trust=True, also=("kernelbook.data",))
+        for found in (run.library, run._installed, run.imported):
+            found.cache_clear()
         assert run.library("kernelbook"), "without it every assignment that draws wafers fails in the classroom"
+        grader = run.Grader(trust=True, also=("kernelbook.data",))
     with grader:
         yield grader

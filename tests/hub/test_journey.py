@@ -248,11 +248,11 @@ def test_an_assignment_that_draws_wafers_is_graded_where_formgrader_grades(serve
     """Its process has an environment of its own, in which the course's library is found by its installation."""
     name = "09-capstone"
     service = next(p for p in processes_of(served.state) if p.environ().get("JUPYTERHUB_SERVICE_NAME") == COURSE)
-    released = served.state / "course" / "exercises" / name / f"{name}.ipynb"
-    notebook, answers = nbformat.read(released, as_version=4), right_answers(name)
+    course = served.state / "course"
+    notebook = nbformat.read(course / "exercises" / name / f"{name}.ipynb", as_version=4)
+    answers = right_answers(name)
     for cell in notebook.cells:
         cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
-    course = served.state / "course"
     folder = course / "submitted" / "student" / name
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -260,7 +260,7 @@ def test_an_assignment_that_draws_wafers_is_graded_where_formgrader_grades(serve
     done = subprocess.run(command, cwd=course, env=service.environ(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with Gradebook(f"sqlite:///{course}/gradebook.db", COURSE) as gradebook:
-        grades = gradebook.find_submission_notebook(f"{name}", name, "student").grades
+        grades = gradebook.find_submission_notebook(name, name, "student").grades
         assert [grade.name for grade in grades if grade.auto_score not in (None, grade.max_score)] == []
         assert sum(grade.auto_score is not None for grade in grades) > 20
 

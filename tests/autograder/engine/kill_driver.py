@@ -114,13 +114,10 @@ def main() -> None:
             length = length or time.monotonic() - started
             # 3: a job had its worker killed three times; the next run tries it again.
             # 4: the engine gave up, as it should when that many workers in a row were killed before they were ready.
-            gave_up = (
-                code == 4
-                and "did not get ready" in (root / "fault.txt").read_text()
-                and sum(killed.values()) - before >= pools.START_FAILURES
-            )
+            text = (root / "fault.txt").read_text() if (root / "fault.txt").exists() else "it hangs"
+            many = sum(killed.values()) - before >= pools.START_FAILURES
+            gave_up = code == 4 and "did not get ready" in text and many
             if code not in {0, 3, -9} and not gave_up:
-                text = (root / "fault.txt").read_text() if (root / "fault.txt").exists() else "it hangs"
                 faults.append(f"round {rounds}, run {runs}: exit code {code}: {text}")
             with sqlite3.connect(root / "gradebook.db") as database:
                 (state,) = database.execute("PRAGMA integrity_check").fetchone()
