@@ -1,9 +1,9 @@
 """The warm parent: a process that has the libraries loaded and forks one child for each side of each submission.
 
 It is a fresh interpreter, started with an environment of constants; it imports what notebooks import, takes one dummy
-training step so that the libraries' lazy parts are loaded too, and then only forks. It must never hold a test, a
-solution, a student's code or a secret, because every student's process begins as a copy of its memory: jobs go from the
-grader to the judge's process directly and pass this one by.
+training step so that the libraries' lazy parts are loaded too, grades a submission of constants, and then only forks.
+It must never hold a test, a solution, a student's code or a secret, because every student's process begins as a copy of
+its memory: jobs go from the grader to the judge's process directly and pass this one by.
 """
 
 from __future__ import annotations
@@ -221,7 +221,10 @@ class Parent:
     def serve_one(self, control: socket.socket, message: list[Any], fds: list[int], poll: select.poll) -> None:
         kind, *rest = message
         if kind == "warm":
+            from . import rehearsal
+
             missing = warm(rest[0])
+            rehearsal.rehearse()
             settle()
             send(control, ["warm", missing])
         elif kind == "fork":
@@ -308,7 +311,7 @@ def main(fd: int, level: str, libraries: tuple[str, ...] = ()) -> None:
         elif level == "landlock":
             sandbox.prepare_in_sight(libraries)
         sys.path += dict.fromkeys(os.path.dirname(path) for path in libraries)  # of which only `libraries` is there
-        from . import judge, student  # noqa: F401  (children find them loaded)
+        from . import judge, rehearsal, student  # noqa: F401  (children find them loaded)
 
         send(control, ["ready", os.getpid()])
         Parent(control, level).serve()
