@@ -577,18 +577,17 @@ def _outputs(outputs: list[CellOutput]) -> list[NotebookNode]:
     for output in outputs:
         for name, printed in (("stdout", output.stdout), ("stderr", output.stderr)):
             if printed:
-                made.append(nbformat.v4.new_output("stream", name=name, text=safe.text(printed)))
+                made.append(_stream(name, safe.text(printed)))
         if output.error:
-            kind, _, message = safe.text(output.error, 4000).partition(":")
-            made.append(
-                nbformat.v4.new_output(
-                    "error",
-                    ename=kind.strip(),
-                    evalue=message.strip(),
-                    traceback=safe.text(output.error, 4000).split("\n"),
-                )
-            )
+            text = safe.text(output.error, 4000)
+            kind, _, message = text.partition(":")
+            error = {"ename": kind.strip(), "evalue": message.strip(), "traceback": text.split("\n")}
+            made.append(nbformat.from_dict({"output_type": "error", **error}))
     return made
+
+
+def _stream(name: str, text: str) -> NotebookNode:
+    return nbformat.from_dict({"output_type": "stream", "name": name, "text": text})
 
 
 def _report(question: Question) -> list[NotebookNode]:
@@ -604,4 +603,4 @@ def _report(question: Question) -> list[NotebookNode]:
         for name in ("call", "got", "expected"):
             if value := getattr(check, name):
                 lines.append(f"    {name}: {value}")
-    return [nbformat.v4.new_output("stream", name="stdout", text=safe.text("\n".join(lines)))]
+    return [_stream("stdout", safe.text("\n".join(lines)))]

@@ -73,6 +73,21 @@ def test_what_is_wrong_is_said_in_one_line(course, monkeypatch, capsys, words, c
     assert "Traceback" not in told.err
 
 
+ENDING = """
+import atexit, gc, runpy, sys
+atexit.register(lambda: print(gc.get_freeze_count(), len(gc.get_objects())))
+sys.argv = ["autograder", "grade", "ps9"]
+runpy.run_module("autograder", run_name="__main__")
+"""
+
+
+def test_ending_does_not_wait_for_a_search_for_garbage(course):
+    done = subprocess.run([sys.executable, "-c", ENDING], cwd=course, capture_output=True, text=True)
+    left_out, looked_through = map(int, done.stdout.split())
+    assert done.returncode == 2, done.stderr
+    assert left_out > 100 * looked_through
+
+
 def test_a_scheduler_that_is_not_there(course, autograder):
     submit(course, "ann", *RIGHT)
     done = autograder(
