@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -43,16 +44,19 @@ class Context:
     recorder: Any = None
     lookup: Callable[[str], Any] | None = None
 
+    @functools.cached_property
+    def random(self) -> np.random.Generator:
+        """What inputs are drawn from. Few questions draw any, and seeding takes as long as a small check."""
+        return np.random.default_rng(self.seed)
+
 
 _context = Context()
-_random = np.random.default_rng()
 
 
 def begin(context: Context) -> None:
     """The judge starts a question."""
-    global _context, _random
+    global _context
     _context = context
-    _random = np.random.default_rng(context.seed)
 
 
 # ---------------------------------------------------------------------------------------------------- inputs
@@ -60,7 +64,7 @@ def begin(context: Context) -> None:
 
 def rng() -> np.random.Generator:
     """A generator for inputs that no submission can know: seeded per submission and question where it is graded."""
-    return _random
+    return _context.random
 
 
 class Fresh:
@@ -71,26 +75,26 @@ class Fresh:
     """
 
     def normal(self, *shape: int, dtype: Any = float) -> np.ndarray:
-        return np.asarray(_random.normal(size=shape), dtype=dtype)
+        return np.asarray(_context.random.normal(size=shape), dtype=dtype)
 
     def uniform(self, low: float, high: float, *shape: int) -> Any:
-        return _random.uniform(low, high, size=shape or None)
+        return _context.random.uniform(low, high, size=shape or None)
 
     def integers(self, low: int, high: int, shape: int | Sequence[int] | None = None) -> Any:
         """From low to high, both included."""
-        drawn = _random.integers(low, high, size=shape, endpoint=True)
+        drawn = _context.random.integers(low, high, size=shape, endpoint=True)
         return int(drawn) if shape is None else drawn
 
     def size(self, low: int, high: int) -> int:
         return int(self.integers(low, high))
 
     def choice(self, values: Sequence[Any]) -> Any:
-        return values[int(_random.integers(len(values)))]
+        return values[int(_context.random.integers(len(values)))]
 
     def tensor(self, *shape: int, requires_grad: bool = False) -> Any:
         import torch
 
-        return torch.tensor(_random.normal(size=shape).astype(np.float32), requires_grad=requires_grad)
+        return torch.tensor(_context.random.normal(size=shape).astype(np.float32), requires_grad=requires_grad)
 
 
 fresh = Fresh()

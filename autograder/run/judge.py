@@ -56,6 +56,10 @@ CONVENTIONS = {
 }  # fmt: skip
 
 
+NEARLY = 0.5  # seconds by which the grader may be wrong about a limit; it waits a second longer than that
+BETWEEN = 10.0  # seconds, at least, for what the judge does between two cells
+
+
 class Namespace(dict[str, Any]):
     """Globals of the instructor's cells. A name that is neither here nor a builtin is the student's."""
 
@@ -223,6 +227,8 @@ class Tap:
 class Supervisor:
     """The judge's end of the line to the process that started it and can start student processes."""
 
+    told: tuple[int | None, float] = (None, 0.0)  # what `expect` said last: the cell, and until when it has time
+
     def __init__(self, channel: Channel, descriptors: socket.socket) -> None:
         self.channel = channel
         self.descriptors = descriptors
@@ -243,8 +249,18 @@ class Supervisor:
         return str(answer)
 
     def expect(self, position: int | None, seconds: float) -> None:
-        """From now on this cell has so many seconds; a judge that exceeds them by more than a little is stuck."""
-        self.channel.send(["cell", -1 if position is None else position, seconds])
+        """From now on this cell has so many seconds; a judge that exceeds them by more than a little is stuck.
+
+        A message costs as much as a small check, so there is none where the last one says nearly the same.
+        """
+        until = time.monotonic() + seconds
+        if position != self.told[0] or abs(until - self.told[1]) > NEARLY:
+            self.told = (position, until)
+            self.tell(["cell", -1 if position is None else position, seconds])
+
+    def tell(self, message: list[Any]) -> None:
+        """Send what needs no answer."""
+        self.channel.send(message)
 
 
 @dataclass
@@ -284,8 +300,9 @@ class Asked:
 class Clock:
     """The limit on what runs now: an alarm for the judge's own code, a deadline for what it asks of the student."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, between: float) -> None:
         self.supervisor = supervisor
+        self.between = between  # seconds for what the judge does after one question and before the next
         self.armed = False
         self.deadline: float | None = None
         signal.signal(signal.SIGALRM, self._ring)
@@ -306,7 +323,8 @@ class Clock:
             self.armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.deadline = None
-            self.supervisor.expect(None, 1e6)
+            if position is not None or seconds < self.between:
+                self.supervisor.expect(None, self.between)
 
 
 class Run:
@@ -314,6 +332,7 @@ class Run:
 
     def __init__(self, judge: Judge, text: bool) -> None:
         self.judge = judge
+        judge.runs.append(self)
         self.job = judge.job
         self.text = text  # whether the student's words may be kept
         self.remote: Remote | None = None
@@ -389,6 +408,7 @@ class Run:
                     self.tap.pour(which, data)
                     return
                 channel.drains.pop(fd, None)
+                os.close(fd)
 
         return drain
 
@@ -794,10 +814,11 @@ class Judge:
         self.job = job
         self.plans = plans
         self.supervisor = supervisor
-        self.clock = Clock(supervisor)
+        self.clock = Clock(supervisor, max(BETWEEN, job.limits.question_seconds))
         self.skip = skip  # questions that ended an earlier judge
         self.memory_mb = memory_mb
         self.started = time.monotonic()
+        self.runs: list[Run] = []
         self.asked: dict[int, Asked] = {}
         for position, cell in enumerate(job.cells):
             if cell.side == "judge" and cell.grade_id is not None:
@@ -858,7 +879,13 @@ class Judge:
                 if not asked.stopped and position not in self.skip:
                     each(asked)
 
+    def close(self) -> None:
+        """Let go of the student's processes. The grader ends them in any case, when it has the result."""
+        for run in self.runs:
+            run.close()
+
     def grade(self) -> Result:
+        """The verdict. Students' processes stay open, so that nobody waits for their end."""
         files = {**self.job.files}
         for name, data in files.items():
             if os.path.dirname(name):
@@ -895,7 +922,6 @@ class Judge:
             outputs = outputs or list(first.outputs.values())
             for asked in self.asked.values():
                 self.unfinished(asked)
-        first.close()
         return Result(
             self.job.assignment, self.job.student, self.job.notebook, "graded",
             questions=[self.verdict(asked) for asked in self.asked.values()], outputs=outputs,
@@ -947,10 +973,7 @@ class Judge:
             self.once_more(exact, asked)
 
         last = max(asked.position for asked in doubtful) + 1
-        try:
-            self.pass_over(exact, last, whole)
-        finally:
-            exact.close()
+        self.pass_over(exact, last, whole)
 
     def once_more(self, run: Run, asked: Asked) -> None:
         """The exact pass of one question; what it finds counts where it is better."""

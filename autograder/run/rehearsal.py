@@ -121,15 +121,15 @@ class _Supervisor(judge.Supervisor):
         line.side = student.Side(Channel(self.opened.enter_context(theirs)))
         return line, out, err
 
-    def expect(self, position: int | None, seconds: float) -> None:
-        msgpack.packb(["cell", position, seconds])
+    def tell(self, message: list[Any]) -> None:
+        msgpack.packb(message)
 
 
 @contextlib.contextmanager
 def _put_back() -> Iterator[None]:
     """Let what both sides set in their processes be as it was."""
     main, out, alarm = sys.modules["__main__"], sys.stdout, signal.getsignal(signal.SIGALRM)
-    lines, context, generator = dict(linecache.cache), checks._context, checks._random
+    lines, context = dict(linecache.cache), checks._context
     states = random.getstate(), np.random.get_state()
     torch: Any = sys.modules.get("torch")
     tensors = None if torch is None else torch.get_rng_state()
@@ -140,7 +140,7 @@ def _put_back() -> Iterator[None]:
         sys.modules["__main__"], sys.stdout = main, out
         signal.signal(signal.SIGALRM, alarm)
         linecache.cache = lines
-        checks._context, checks._random = context, generator
+        checks._context = context
         random.setstate(states[0])
         np.random.set_state(states[1])
         if tensors is not None:
@@ -154,7 +154,9 @@ def grade(job: Job) -> dict[str, Any]:
     arrived = job_of(msgpack.unpackb(msgpack.packb(structure)), memoryview(b"".join(buffers)))
     plans = {key: packed(*key) for key in keys}
     with contextlib.ExitStack() as opened:
-        return asdict(judge.Judge(arrived, _Supervisor(opened), set(), job.limits.memory_mb, plans).grade())
+        supervisor = _Supervisor(opened)
+        with contextlib.closing(judge.Judge(arrived, supervisor, set(), job.limits.memory_mb, plans)) as one:
+            return asdict(one.grade())
 
 
 def rehearse() -> dict[str, Any]:

@@ -59,6 +59,14 @@ def test_a_process_that_ends_costs_one_question(grader, name):
     assert question.checks[0].message
 
 
+def test_a_process_that_ended_leaves_no_open_file_with_the_judge(grader):
+    """A judge may have 512, and a student's process may end at every question."""
+    dying = [test("die()", grade_id=f"q{number}") for number in range(8)]
+    lowest = test("import os\nassert os.dup(0) < 12", grade_id="lowest")
+    result = grader.grade(job(answer("import os\ndef die():\n    os._exit(0)"), *dying, lowest))
+    assert [question.points for question in result.questions] == [0] * 8 + [10], everything(result)
+
+
 ENDLESS = {
     "loop": "while True:\n    pass",
     "ignoring signals": "import signal\nfor s in (2, 14, 15):\n    signal.signal(s, signal.SIG_IGN)\nwhile True:\n    try:\n        while True: pass\n    except BaseException:\n        pass",

@@ -68,7 +68,6 @@ def state():
         "timer": signal.getitimer(signal.ITIMER_REAL),
         "lines": dict(linecache.cache),
         "context": checks._context,
-        "checks": repr(checks._random.bit_generator.state),
         "random": random.getstate(),
         "numpy": repr(np.random.get_state()),
         "torch": torch.get_rng_state().tolist(),
