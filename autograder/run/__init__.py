@@ -35,10 +35,11 @@ from .asserts import declarations, packed, plan_keys
 from .cells import plain_python
 from .cgroup import Group, Usage, host_pid
 from .parent import environment, job_message, receive, send
-from .wire import Channel, Closed, OutOfTime, WireError
+from .wire import Channel, Closed, OutOfTime, WireError, last_notice
 
 __all__ = ["Grader", "Untrusted", "capabilities", "declarations", "environment_hash"]
 
+LOOK = 0.25  # seconds between two looks at what the judge is doing, while it says nothing
 GRACE = 1.0  # seconds a question may be over its limit before the judge itself is ended
 # What of torch costs seconds at its first use (half a compiler, a computer algebra system), by words that hint at it.
 SLOW = {"optim": "torch.optim", "assert_close": "torch.testing"}
@@ -483,6 +484,7 @@ class _Attempt:
         self.hard = started + limits.submission_seconds + 10 * GRACE
         self.deadline = self.hard
         self.position: int | None = None
+        self.channel.tick = (LOOK, self.look)
 
     def run(self) -> tuple[Result | None, int | None]:
         """The result, or None and the question at which the judge ended."""
@@ -492,13 +494,13 @@ class _Attempt:
             self.channel.send([structure, sorted(self.skip), self.memory_mb, list(map(len, plans))], [*plans, *buffers])
             self.new_student()  # it will be asked for
             while True:
-                message, _ = self.channel.receive(min(self.deadline, self.hard))
+                message, _ = self.channel.receive(self.hard)
                 kind = message[0]
                 if kind == "result":
                     return _result(message[1], self.job), None
-                if kind == "cell":
-                    self.position = message[1] if message[1] >= 0 else None
-                    self.deadline = time.monotonic() + message[2] + GRACE
+                if kind == "cell":  # there is no room for more notices
+                    self.listen()
+                    self.follow(*message[1:])
                 elif kind == "student":
                     self.hand_over()
                 elif kind == "why":
@@ -507,7 +509,7 @@ class _Attempt:
                     self.channel.send([cause])
                 elif kind == "broken":
                     self.reason = message[1]
-                    return None, self.position
+                    break
                 else:
                     raise WireError("a message of no kind")
         except OutOfTime:
@@ -516,7 +518,26 @@ class _Attempt:
         except (Closed, WireError, TypeError, ValueError, KeyError, IndexError) as error:
             self.accidents += 1
             self.reason = f"it stopped ({type(error).__name__}: {error})"
+        self.listen()
         return None, self.position
+
+    def listen(self) -> None:
+        """Read what the judge has left word of."""
+        notice = last_notice(self.descriptors)
+        if notice is not None:
+            self.follow(*notice)
+
+    def follow(self, position: int, until: float) -> None:
+        """The judge is at this cell, or at none if it is negative, and has time until then."""
+        self.position = position if position >= 0 else None
+        self.deadline = until + GRACE
+
+    def look(self) -> None:
+        """While the judge says nothing: is it in time, and does the student's process keep to what it may use?"""
+        self.listen()
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        self.watch()
 
     def new_student(self) -> None:
         """Start a student process in its control group, before it has met any student code."""
@@ -531,7 +552,7 @@ class _Attempt:
             self.kills = group.kills()
         if pid is not None and (group is None or self.student.directory is not None):
             self.usage = Usage(pid)
-            self.channel.tick = (0.1, self.watch)
+            self.channel.tick = (0.1, self.look)
 
     def watch(self) -> None:
         """Without control groups or a file system of its own: end a student process that has taken too much."""

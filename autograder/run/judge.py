@@ -45,7 +45,7 @@ from .asserts import RECORDER, Plan, PlanKey, Site, Step, plan, plan_keys, unpac
 from .cells import plain_python
 from .remote import Dead, Diverged, Handle, Opaque, Remote, StudentModule, student_error
 from .show import clean, paragraph, show
-from .wire import Channel, OutOfTime
+from .wire import Channel, OutOfTime, leave_notice
 
 # What everybody calls them. A test that says `np` without an import of the instructor's means this and nothing else.
 CONVENTIONS = {
@@ -54,10 +54,6 @@ CONVENTIONS = {
     "time": "time", "itertools": "itertools", "functools": "functools", "collections": "collections",
     "inspect": "inspect", "copy": "copy", "warnings": "warnings",
 }  # fmt: skip
-
-
-NEARLY = 0.5  # seconds by which the grader may be wrong about a limit; it waits a second longer than that
-BETWEEN = 10.0  # seconds, at least, for what the judge does between two cells
 
 
 class Namespace(dict[str, Any]):
@@ -227,8 +223,6 @@ class Tap:
 class Supervisor:
     """The judge's end of the line to the process that started it and can start student processes."""
 
-    told: tuple[int | None, float] = (None, 0.0)  # what `expect` said last: the cell, and until when it has time
-
     def __init__(self, channel: Channel, descriptors: socket.socket) -> None:
         self.channel = channel
         self.descriptors = descriptors
@@ -251,16 +245,11 @@ class Supervisor:
     def expect(self, position: int | None, seconds: float) -> None:
         """From now on this cell has so many seconds; a judge that exceeds them by more than a little is stuck.
 
-        A message costs as much as a small check, so there is none where the last one says nearly the same.
+        The grader is not woken for it, which would cost as much as a small check: it looks when it has to know.
         """
-        until = time.monotonic() + seconds
-        if position != self.told[0] or abs(until - self.told[1]) > NEARLY:
-            self.told = (position, until)
-            self.tell(["cell", -1 if position is None else position, seconds])
-
-    def tell(self, message: list[Any]) -> None:
-        """Send what needs no answer."""
-        self.channel.send(message)
+        notice = (-1 if position is None else position, time.monotonic() + seconds)
+        if not leave_notice(self.descriptors, *notice):
+            self.channel.send(["cell", *notice])
 
 
 @dataclass
@@ -300,9 +289,8 @@ class Asked:
 class Clock:
     """The limit on what runs now: an alarm for the judge's own code, a deadline for what it asks of the student."""
 
-    def __init__(self, supervisor: Supervisor, between: float) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
-        self.between = between  # seconds for what the judge does after one question and before the next
         self.armed = False
         self.deadline: float | None = None
         signal.signal(signal.SIGALRM, self._ring)
@@ -323,8 +311,7 @@ class Clock:
             self.armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             self.deadline = None
-            if position is not None or seconds < self.between:
-                self.supervisor.expect(None, self.between)
+            self.supervisor.expect(None, 1e6)
 
 
 class Run:
@@ -814,7 +801,7 @@ class Judge:
         self.job = job
         self.plans = plans
         self.supervisor = supervisor
-        self.clock = Clock(supervisor, max(BETWEEN, job.limits.question_seconds))
+        self.clock = Clock(supervisor)
         self.skip = skip  # questions that ended an earlier judge
         self.memory_mb = memory_mb
         self.started = time.monotonic()

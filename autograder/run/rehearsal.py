@@ -112,6 +112,7 @@ class _Supervisor(judge.Supervisor):
 
     def __init__(self, opened: contextlib.ExitStack) -> None:
         self.opened = opened  # the far ends of all lines, to be closed at the end
+        self.descriptors, *_ = map(opened.enter_context, socket.socketpair())
 
     def new_student(self) -> tuple[Channel, int, int]:
         (ours, theirs), (out, to_out), (err, to_err) = socket.socketpair(), os.pipe(), os.pipe()
@@ -120,9 +121,6 @@ class _Supervisor(judge.Supervisor):
         line = _Line(ours)
         line.side = student.Side(Channel(self.opened.enter_context(theirs)))
         return line, out, err
-
-    def tell(self, message: list[Any]) -> None:
-        msgpack.packb(message)
 
 
 @contextlib.contextmanager

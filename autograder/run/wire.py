@@ -13,6 +13,7 @@ mean: `student` and `remote` do.
 from __future__ import annotations
 
 import collections
+import contextlib
 import fractions
 import math
 import re
@@ -45,6 +46,7 @@ _NATIVE = frozenset({type(None), bool, float, str, bytes})
 _IN_A_ROW = _NATIVE | {int}  # a list of nothing but these needs no structure
 _SINGLETONS: dict[str, Any] = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 _HEADER = struct.Struct(">QII")
+_NOTICE = struct.Struct(">id")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
 
 # Tensors travel as the bytes of the NumPy type beside them.
@@ -699,3 +701,26 @@ class Channel:
 
 def _no_extension(code: int, data: bytes) -> Any:
     raise WireError("a msgpack extension")
+
+
+# ---------------------------------------------------------------------------------------------------- notices
+
+
+def leave_notice(line: socket.socket, position: int, until: float) -> bool:
+    """Leave word on a line at which nobody waits: a cell's number, and until when it has time. False if it is full."""
+    try:
+        return line.send(_NOTICE.pack(position, until), socket.MSG_DONTWAIT) == _NOTICE.size
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise Closed from error
+
+
+def last_notice(line: socket.socket) -> tuple[int, float] | None:
+    """What was left on a line last, if anything was since it was looked at."""
+    last = None
+    with contextlib.suppress(OSError):
+        while data := line.recv(_NOTICE.size * 1000, socket.MSG_DONTWAIT):
+            whole = len(data) - len(data) % _NOTICE.size
+            last = _NOTICE.unpack(data[whole - _NOTICE.size : whole]) if whole else last
+    return last

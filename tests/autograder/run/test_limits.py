@@ -5,12 +5,14 @@ had happened, and the whole takes about as long as the limits allow.
 """
 
 import os
+import socket
 import time
 
 import pytest
 from notebooks import answer, everything, given, job, only, statuses, test
 
 from autograder.model import Limits
+from autograder.run.wire import Closed, last_notice, leave_notice
 
 TIGHT = Limits(question_seconds=0.6, submission_seconds=20, memory_mb=300, processes=24, file_mb=8, output_kb=16)
 
@@ -334,6 +336,40 @@ def test_an_endless_test_is_the_instructors_and_costs_its_limit(grader):
     assert {q.grade_id: q.points for q in result.questions} == {"a": 10, "loop": 0, "c": 0, "exit": 0, "z": 10}
     assert all(q.message for q in result.questions if q.points == 0), everything(result)
     assert result.seconds < 15
+
+
+def test_the_grader_knows_where_the_judge_is_stuck_however_many_steps_came_before(grader):
+    """Word of each step waits on a line that holds some hundreds."""
+    steps = given("\n".join(f"a{number} = {number}" for number in range(700)))
+    cells = [
+        answer("def f(x):\n    return x"),
+        steps,
+        test("assert f(a699) == 699", grade_id="a"),
+        test("sum(range(10 ** 12))", grade_id="c"),
+        test("assert f(3) == 3", grade_id="z"),
+    ]
+    result = grader.grade(job(*cells, limits=TIGHT))
+    assert {q.grade_id: q.points for q in result.questions} == {"a": 10, "c": 0, "z": 10}, everything(result)
+    assert "c ran too long" in result.questions[1].message
+
+
+def test_of_what_is_left_on_a_line_the_last_counts():
+    here, there = socket.socketpair()
+    with here:
+        with there:
+            assert last_notice(there) is None
+            for position in (3, -1, 7):
+                assert leave_notice(here, position, position + 0.5)
+            assert last_notice(there) == (7, 7.5)
+            assert last_notice(there) is None
+            there.send(b"no notice")
+            assert last_notice(here) is None
+            left = sum(1 for _ in iter(lambda: leave_notice(here, 1, 2.0), False))
+            assert left > 100
+            assert last_notice(there) == (1, 2.0)
+            assert leave_notice(here, 4, 5.0)
+        with pytest.raises(Closed):
+            leave_notice(here, 1, 2.0)
 
 
 def test_state_comes_back_after_a_restart(grader):
