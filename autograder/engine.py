@@ -169,7 +169,7 @@ class Engine(LoggingConfigurable):
         items = what.items(student, self.limits)
         database = leases.connect(self.coursedir.db_url)
         pool: pools.Pool | None = None
-        recorder = record.Recorder(self.coursedir, parent=self)
+        recorder = record.Recorder(self.coursedir, known={assignment: what.blueprints}, parent=self)
         ledger = leases.Ledger(database, assignment)
         try:
             environment = pools.environment(self.setup.environment)

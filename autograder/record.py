@@ -107,8 +107,13 @@ class _Released:
 class Recorder(LoggingConfigurable):
     """The one writer. Keeps one session with the gradebook open; use it as a context manager or call `close`."""
 
-    def __init__(self, coursedir: CourseDirectory, **options: Any):
-        """options: `parent` and `config`, as for every configurable of nbgrader's."""
+    def __init__(
+        self, coursedir: CourseDirectory, *, known: dict[str, dict[str, Blueprint]] | None = None, **options: Any
+    ):
+        """known: notebooks of assignments as they are graded, by name; others are read when they are needed.
+
+        options: `parent` and `config`, as for every configurable of nbgrader's.
+        """
         super().__init__(**options)
         self.coursedir = coursedir
         self.gradebook = Gradebook(coursedir.db_url, coursedir.course_id)
@@ -118,7 +123,7 @@ class Recorder(LoggingConfigurable):
             sa.event.listen(self.gradebook.engine, "connect", _be_patient)
             self.gradebook.engine.dispose()
         METADATA.create_all(self.gradebook.engine)
-        self._blueprints: dict[str, dict[str, Blueprint]] = {}
+        self._blueprints = dict(known or {})
         self._penalties: AssignLatePenalties | None = None
 
     def __enter__(self) -> Recorder:

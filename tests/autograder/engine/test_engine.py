@@ -61,6 +61,17 @@ def test_a_batch_is_graded_recorded_and_not_graded_again(course):
     assert (course / "autograded" / "ann" / "ps1" / "p1.ipynb").exists()
 
 
+def test_the_assignment_is_read_once_and_recorded_as_it_was_graded(course, monkeypatch):
+    submit(course, "ann", *GOOD)
+    read = []
+    blueprints = record.course.blueprints
+    monkeypatch.setattr(
+        record.course, "blueprints", lambda *a, **options: read.append(a[1]) or blueprints(*a, **options)
+    )
+    assert outcomes(engine(course).grade("ps1")) == {"ann": "graded"}
+    assert read == ["ps1"]
+
+
 def test_a_new_submission_is_graded_and_the_others_stand(course):
     for name in ("ann", "bob"):
         submit(course, name, *WRONG)
