@@ -1,10 +1,13 @@
 """Which packages are libraries: the installed ones, and those that are used where they are developed."""
 
+import contextlib
+import gc
 import sys
 
 import pytest
 
 from autograder import run
+from autograder.run import parent
 
 SOURCES = {
     # What pip and uv write; uv leaves the spaces out.
@@ -78,3 +81,20 @@ def test_a_directory_on_pythonpath_has_libraries_and_the_working_directory_has_n
     run.library.cache_clear()
     assert run.library("homemade") == str(tmp_path / "homemade")
     run.library.cache_clear()
+
+
+@pytest.mark.parametrize("how", ["loads", "raises", "interrupts"])
+def test_no_garbage_is_looked_for_while_libraries_load_and_it_is_again_afterwards(monkeypatch, how):
+    seen = []
+
+    def load(name):
+        seen.append(gc.isenabled())
+        if how != "loads":
+            raise {"raises": ImportError, "interrupts": KeyboardInterrupt}[how]
+
+    monkeypatch.setattr(parent.importlib, "import_module", load)
+    monkeypatch.setattr(parent, "exercise", lambda names: seen.append(gc.isenabled()))
+    with contextlib.suppress(KeyboardInterrupt):
+        parent.warm(["homemade"])
+    assert not any(seen)
+    assert gc.isenabled()
