@@ -315,7 +315,7 @@ def main(fd: int, level: str, libraries: tuple[str, ...] = ()) -> None:
         elif level == "landlock":
             sandbox.prepare_in_sight(libraries)
         sys.path += dict.fromkeys(os.path.dirname(path) for path in libraries)  # of which only `libraries` is there
-        from . import judge, rehearsal, student  # noqa: F401  (children find them loaded)
+        from . import judge, student  # noqa: F401  (children find them loaded)
 
         send(control, ["ready", os.getpid()])
         Parent(control, level).serve()

@@ -108,11 +108,12 @@ def test_without_torch_there_are_no_tensors(monkeypatch):
 
 
 WARNED = r"""
+import sys
 import numpy as np
 from autograder.run import rehearsal
 rehearsal._GIVEN += "\nnp.mean([])"  # numpy warns once for each of its own lines
 rehearsal.rehearse()
-print("now", file=__import__("sys").stderr)
+print("now", file=sys.stderr)
 np.mean([])
 """
 
