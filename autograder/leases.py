@@ -150,6 +150,7 @@ class Ledger:
         self.assignment = assignment
         self.patience = patience
         self.run = uuid.uuid4().hex
+        self._finish = {settled: self._finished(settled) for settled in (True, False)}
         with engine.begin() as connection:
             now = self._now(connection)
             connection.execute(
@@ -275,8 +276,23 @@ class Ledger:
         Raises LeaseLost if the lease is no longer this run's; the caller rolls back.
         """
         done = connection.execute(
+            self._finish[settled],
+            {
+                "of_student": lease.student,
+                "of_notebook": lease.notebook,
+                "status": result.status,
+                "reason": result.reason,
+                "environment": result.environment[:64],
+            },
+        )
+        if done.rowcount != 1:
+            raise LeaseLost(f"{lease.student}/{lease.notebook} has been taken over by another run")
+
+    def _finished(self, settled: bool) -> sa.Update:
+        """The statement of `finish`, made once for a run."""
+        return (
             VERDICTS.update()
-            .where(*self._is(lease.student, lease.notebook))
+            .where(*self._is(sa.bindparam("of_student"), sa.bindparam("of_notebook")))
             .where(VERDICTS.c.state == "leased", VERDICTS.c.run == self.run)
             .values(
                 state="recorded" if settled else "open",
@@ -284,14 +300,12 @@ class Ledger:
                 questions=None,
                 attempts=0 if settled else VERDICTS.c.attempts,
                 times_recorded=VERDICTS.c.times_recorded + 1,
-                status=result.status,
-                reason=result.reason,
-                environment=result.environment[:64],
-                recorded=self._now(connection),
+                status=sa.bindparam("status"),
+                reason=sa.bindparam("reason"),
+                environment=sa.bindparam("environment"),
+                recorded=self._clock(),
             )
         )
-        if done.rowcount != 1:
-            raise LeaseLost(f"{lease.student}/{lease.notebook} has been taken over by another run")
 
     def release(self, leases: Iterable[Lease]) -> None:
         """Give leases back unused, when a run is stopped in good order."""
@@ -314,7 +328,7 @@ class Ledger:
             )
             connection.execute(RUNS.delete().where(RUNS.c.id == self.run))
 
-    def _is(self, student: str, notebook: str) -> tuple:
+    def _is(self, student: Any, notebook: Any) -> tuple:
         return (
             VERDICTS.c.assignment == self.assignment,
             VERDICTS.c.student == student,
@@ -329,10 +343,13 @@ class Ledger:
             connection.execute(sa.text("LOCK TABLE autograder_verdict IN SHARE ROW EXCLUSIVE MODE"))
 
     def _now(self, connection: Any) -> float:
+        return float(connection.execute(sa.select(self._clock())).scalar())
+
+    def _clock(self) -> sa.ColumnElement[float]:
         """The database's clock, seconds since 1970."""
         if self.engine.dialect.name == "postgresql":
-            return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar())
-        return float(connection.execute(sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0")).scalar())
+            return sa.literal_column("extract(epoch FROM clock_timestamp())", sa.Float)
+        return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
 
     def _runs(self, connection: sa.Connection) -> tuple[set[str], set[str]]:
         """The other runs: those that may still be at work, and the dead."""

@@ -34,7 +34,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -1145,7 +1145,7 @@ def main(channel: Channel, descriptors: socket.socket) -> None:
             torch.allclose = _strict(torch.allclose)
         inspect.getsource = _source(inspect.getsource)  # type: ignore[assignment]
         result = judge.grade()
-        channel.send(["result", asdict(result)])
+        channel.send(["result", result.as_data()])
         os._exit(0)
     except BaseException:
         import traceback

@@ -19,7 +19,6 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import msgpack
@@ -154,7 +153,7 @@ def grade(job: Job) -> dict[str, Any]:
     with contextlib.ExitStack() as opened:
         supervisor = _Supervisor(opened)
         with contextlib.closing(judge.Judge(arrived, supervisor, set(), job.limits.memory_mb, plans)) as one:
-            return asdict(one.grade())
+            return one.grade().as_data()
 
 
 def rehearse() -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from nbgrader.api import Comment, Grade, Gradebook, Student, SubmittedAssignment
 from traitlets.config import Config
 
 from autograder import intake, record
-from autograder.model import Check, Question, Result
+from autograder.model import CellOutput, Check, Question, Result
 from autograder.reassemble import NO_RESPONSE
 
 
@@ -182,15 +183,56 @@ def dump(db_url):
     return rows
 
 
+def count(database, kind):
+    return database.execute(sa.select(sa.func.count()).select_from(kind)).scalar()
+
+
 def test_also_is_called_within_the_transaction(room):
     room.submit("amy")
     job, submission = room.job("amy")
     seen = []
     with record.Recorder(room.coursedir) as recorder:
-        recorder.record(
-            classroom.run(job), job, submission, also=lambda session: seen.append(session.query(Grade).count())
-        )
+        recorder.record(classroom.run(job), job, submission, also=lambda database: seen.append(count(database, Grade)))
     assert seen == [6]
+
+
+def test_rows_that_are_there_stay_and_those_that_are_missing_come_back(room):
+    with room.gradebook() as gradebook:
+        gradebook.add_student("amy", first_name="Amy")
+    room.submit("amy")
+    room.grade("amy")
+    before = dump(room.db_url)
+    with room.gradebook() as gradebook:  # as if these cells had been released since
+        gradebook.db.delete(gradebook.find_grade("test_mean", NOTEBOOK, ASSIGNMENT, "amy"))
+        gradebook.db.delete(gradebook.find_comment("why", NOTEBOOK, ASSIGNMENT, "amy"))
+        gradebook.db.commit()
+    room.grade("amy")
+    after = dump(room.db_url)
+    assert auto(room, "amy")["test_mean"] == 3
+    for name in ("student", "submitted_assignment", "submitted_notebook"):
+        assert after[name] == before[name]
+    for name, lost in (("grade", 1), ("comment", 1)):
+        assert len(after[name]) == len(before[name])
+        assert len({*before[name]} - {*after[name]}) == lost
+    with room.gradebook() as gradebook:
+        assert gradebook.find_student("amy").first_name == "Amy"
+
+
+def test_no_statement_is_sent_twice_however_many_cells_there_are(room):
+    room.submit("amy")
+    job, submission = room.job("amy")
+    result = classroom.run(job)
+    statements = []
+    with record.Recorder(room.coursedir, known={ASSIGNMENT: {NOTEBOOK: room.blueprint()}}) as recorder:
+        sa.event.listen(recorder.gradebook.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        recorder.record(result, job, submission)
+        assert len(statements) == len({*statements})
+        statements.clear()
+        for question in result.questions:
+            question.points = 0.0
+        recorder.record(result, job, submission)
+    assert len(statements) == len({*statements})
+    assert {grade for name, grade in auto(room, "amy").items() if name.startswith("test_")} == {0}
 
 
 def test_the_same_verdict_again_changes_nothing_but_its_time(room):
@@ -383,6 +425,19 @@ def test_the_rebuilt_notebook(room):
     assert all(output.output_type in ("stream", "error") for cell in made.cells for output in cell.get("outputs", []))
 
 
+def test_the_file_is_a_notebook_with_one_cell_on_a_line(room):
+    room.submit("amy", change=lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell('ä \u2028 </script>\n\n"…"')))
+    room.grade("amy")
+    text = (room.root / "autograded" / "amy" / ASSIGNMENT / "p1.ipynb").read_text("utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    assert json.loads(nbformat.writes(notebook)) == json.loads(nbformat.writes(nbformat.from_dict(json.loads(text))))
+    lines = text.split("\n")
+    cells = [json.loads(line.rstrip(",")) for line in lines if line.startswith('{"cell_type"')]
+    assert [cell["source"] for cell in cells] == [cell.source for cell in notebook.cells]
+    assert len(lines) <= len(cells) + 8
+
+
 def test_what_nbgrader_needs_beside_the_notebook_is_there(room):
     room.submit("amy", when="2026-05-01 15:00:00.5 UTC")
     room.submit("bob", when="2026-05-01 15:00:00 UTC")
@@ -462,6 +517,18 @@ def test_a_verdict_survives_being_stored():
     result = Result("a", "s", "n", "graded", questions=[Question("q", 0.5, 1.0, [check], "m", 0.1)], environment="e")
     told, notes = record.restored(json.loads(json.dumps(record.stored(result))))
     assert (told, notes) == (result, [])
+
+
+def test_a_result_as_data_is_all_of_it_and_a_copy():
+    checks = [Check(i, "passed", "public", 1.0, 1.0, call=f"f({i})", link="chapter") for i in range(2)]
+    question = Question("q", 2.0, 2.0, checks, "m", 0.1)
+    result = Result("a", "s", "n", "graded", "", [question], [CellOutput(3, "out", "err", "E: x", True)], "e", 0.5, 1)
+    data = result.as_data()
+    assert data == asdict(result)
+    data["questions"][0]["checks"].pop()
+    data["questions"][0]["checks"][0]["status"] = "failed"
+    data["outputs"][0]["stdout"] = ""
+    assert (len(question.checks), checks[0].status, result.outputs[0].stdout) == (2, "passed", "out")
 
 
 def test_nbgrader_still_opens_and_upgrades_its_database(room, monkeypatch):
