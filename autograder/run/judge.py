@@ -10,9 +10,9 @@ How that last rule is kept. A submission is run in up to three passes:
 1. *Public.* All cells in order, tests without their hidden lines: what the student sees in the released notebook. All
    text of the feedback comes from here, from a process that has met no hidden input.
 2. *Hidden.* The hidden statements, one question after the other, against the same process. Nothing it says is kept.
-3. *Exact.* Only if a hidden check failed in pass 2 and a later cell might be why (it redefined a function, say): the
-   whole notebook again in a fresh process, hidden statements in their places. A hidden check counts as passed if it
-   passed in either.
+3. *Exact.* Only if a hidden check failed in pass 2 and a later cell might be why (it redefined a function, say; see
+   `Judge.certain`): the whole notebook again in a fresh process, hidden statements in their places. A hidden check
+   counts as passed if it passed in either.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from ..model import Cell, CellOutput, Check, Job, Question, Result
 from . import checks
 from .asserts import RECORDER, Plan, PlanKey, Site, Step, plan, plan_keys, unpacked
 from .cells import plain_python
+from .pure import BUILTINS, plain, pure
 from .remote import Dead, Diverged, Handle, Opaque, Remote, StudentModule, student_error
 from .show import clean, paragraph, show
 from .wire import Channel, OutOfTime, leave_notice
@@ -940,7 +941,7 @@ class Judge:
             self.merge(asked, before)
             asked.broken = broken + [b for b in asked.broken if b[0] in asked.hidden]
             matters = self.hidden_failed(asked) and not self.lost_already(asked)
-            if not asked.stopped and matters and self.later_cells(asked):
+            if not asked.stopped and matters and self.later_cells(asked) and not self.certain(asked, first):
                 doubtful.append(asked)
         first.names = names
         first.drain()
@@ -1004,6 +1005,35 @@ class Judge:
 
     def later_cells(self, asked: Asked) -> bool:
         return any(cell.side != "judge" for cell in self.job.cells[asked.position + 1 :])
+
+    @functools.cached_property
+    def pure(self) -> frozenset[str]:
+        """Names of the student's functions whose value nothing but their arguments decides."""
+        if any(name.endswith(".py") for name in self.job.student_files):
+            return frozenset()  # a module of the student's may do what it likes when it is imported
+        return pure([plain_python(text) for cell in self.job.cells for text in (cell.source, *cell.imports)])
+
+    def certain(self, asked: Asked, run: Run) -> bool:
+        """Whether a hidden check that has just failed would fail in front of the later cells, too.
+
+        So it is if it has asked nothing but pure functions, with plain values, and if of what the judge's earlier
+        statements left it has used only what nobody can change.
+        """
+        remote, kept, names = run.remote, asked.kept or {}, run.names
+        if remote is None or remote.dead or not remote.plain or not remote.names <= self.pure:
+            return False
+        steps = asked.full.steps[asked.first_hidden :]
+        written = {name for step in steps for name in step.writes}
+
+        def fixed(name: str) -> bool:
+            if name in names:
+                return plain(names[name]) and plain(kept.get(name), frozen=True)
+            if hasattr(builtins, name):
+                return name in BUILTINS
+            # A pure function, or a variable inside of an expression, unless something else has had that name meanwhile.
+            return name not in CONVENTIONS and name not in written
+
+        return all(fixed(name) for step in steps for name in step.reads)
 
     # ------------------------------------------------------------------------------------ verdicts
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from .pure import plain
 from .student import PLAIN, lives, state
 from .wire import LOCAL, PICKLE, REMOTE, TWIN, Channel, Closed, Decoder, Encoder, NotPlain, WireError
 
@@ -458,6 +459,10 @@ class Remote:
         self.takes_changes = True  # whether the statement that runs now is there for what it changes
         self.start: tuple[int, dict[int, Any], dict[int, int], set[int]] = (-1, {}, {}, set())
         self.surprised = False  # something changed in a statement that is there for its value
+        # Since the journal was begun: student's names that were looked up, and whether all else that was asked was to
+        # call something with plain values. See `pure`.
+        self.names: set[str] = set()
+        self.plain = False
 
     # ------------------------------------------------------------------------------------ asking
 
@@ -480,6 +485,7 @@ class Remote:
                 self.twins[number] = (reference, now)
                 moved.append([number, encoder.content(value)])
         released, self.released = list(self.released), {}
+        self.keep_account(operation, values, bool(moved))
         self.depth += 1
         try:
             self.channel.send(["do", operation, payload, released, moved], encoder.buffers, self.deadline)
@@ -507,6 +513,14 @@ class Remote:
         self.journal.append(Exchange(operation, structure, raw, asked))
         return self.understand(structure, raw, tracked)
 
+    def keep_account(self, operation: str, values: tuple[Any, ...], moved: bool) -> None:
+        if operation == "name":
+            self.names.add(values[0])
+        elif operation == "call":
+            self.plain &= not moved and plain(values[1]) and plain(values[2])
+        elif operation != "settle":
+            self.plain = False
+
     def understand(self, structure: list[Any], raw: memoryview, tracked: list[Any]) -> Any:
         try:
             value, error = self.conclude(structure, raw, tracked)
@@ -524,6 +538,7 @@ class Remote:
         """A run of statements begins that may have to be repeated."""
         self.journal = []
         self.mutations = []
+        self.names, self.plain = set(), True
         self.start = (self.next_export, dict(self.exports), dict(self.export_numbers), set(self.pickled))
 
     @contextlib.contextmanager
@@ -685,6 +700,8 @@ class Remote:
             kind = self.handle(number, about)
             kind = kind if isinstance(kind, type) and issubclass(kind, Exception) else None
         own = word(names[0].rpartition(":")[2], "an exception")
+        if own == "MemoryError":  # which depends on what else is held
+            self.plain = False
         if own == "SystemExit":
             text = "the code called exit() or quit()"
         if own == "KeyError" and len(text) > 1 and text[0] == text[-1] == "'":
