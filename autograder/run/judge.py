@@ -1006,13 +1006,6 @@ class Judge:
     def later_cells(self, asked: Asked) -> bool:
         return any(cell.side != "judge" for cell in self.job.cells[asked.position + 1 :])
 
-    @functools.cached_property
-    def pure(self) -> frozenset[str]:
-        """Names of the student's functions whose value nothing but their arguments decides."""
-        if any(name.endswith(".py") for name in self.job.student_files):
-            return frozenset()  # a module of the student's may do what it likes when it is imported
-        return pure([plain_python(text) for cell in self.job.cells for text in (cell.source, *cell.imports)])
-
     def certain(self, asked: Asked, run: Run) -> bool:
         """Whether a hidden check that has just failed would fail in front of the later cells, too.
 
@@ -1020,7 +1013,7 @@ class Judge:
         statements left it has used only what nobody can change.
         """
         remote, kept, names = run.remote, asked.kept or {}, run.names
-        if remote is None or remote.dead or not remote.plain or not remote.names <= self.pure:
+        if remote is None or remote.dead or not remote.plain:
             return False
         steps = asked.full.steps[asked.first_hidden :]
         written = {name for step in steps for name in step.writes}
@@ -1033,7 +1026,13 @@ class Judge:
             # A pure function, or a variable inside of an expression, unless something else has had that name meanwhile.
             return name not in CONVENTIONS and name not in written
 
-        return all(fixed(name) for step in steps for name in step.reads)
+        if not all(fixed(name) for step in steps for name in step.reads):
+            return False
+        if any(name.endswith(".py") for name in self.job.student_files):
+            return False  # a module of the student's may do what it likes when it is imported
+        return pure(
+            remote.names, (plain_python(text) for cell in self.job.cells for text in (cell.source, *cell.imports))
+        )
 
     # ------------------------------------------------------------------------------------ verdicts
 

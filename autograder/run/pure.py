@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
-from collections import Counter
+import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeGuard
+from typing import Any
 
 # Builtins that keep nothing and ask nobody. Not print (a cell can close the output), not open, input, id, hash.
 BUILTINS = {
@@ -25,12 +26,12 @@ BUILTINS = {
     "set", "slice", "sorted", "str", "sum", "tuple", "zip",
     *(name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)),
 }  # fmt: skip
-# Words by which code can reach a name, a function or a builtin without naming it where it is bound.
-_REACHES = {
-    "builtins", "compile", "ctypes", "delattr", "eval", "exec", "gc", "get_ipython", "getattr", "globals", "importlib",
-    "inspect", "locals", "mock", "monkeypatch", "operator", "patch", "runpy", "setattr", "sys", "unittest", "vars",
-}  # fmt: skip
-_HARMLESS = {"__future__", "__init__", "__name__"}  # all other names with two underscores count among these words
+# Words anywhere in the text by which code can reach a name, a function or a builtin in another way than by binding it.
+_REACHES = re.compile(
+    r"\b(builtins|compile|ctypes|delattr|eval|exec|gc|get_ipython|getattr|globals|importlib|inspect|locals|mock"
+    r"|monkeypatch|operator|patch|runpy|setattr|sys|unittest|vars)\b"
+    r"|\b__(?!(future|init|name)__|main__['\"])|\bimport[\s\\(]*\*"
+)
 _STATEMENTS = (
     ast.Return, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.While, ast.If, ast.Break, ast.Continue, ast.Pass,
     ast.Expr, ast.Raise, ast.Assert,
@@ -38,35 +39,34 @@ _STATEMENTS = (
 _NOT = (ast.Await, ast.Yield, ast.YieldFrom)
 
 
-def pure(sources: Iterable[str]) -> frozenset[str]:
-    """Names of the functions of a notebook that are certain to be pure.
+def pure(names: Iterable[str], sources: Iterable[str]) -> bool:
+    """Whether these functions of a notebook are all certain to be pure.
 
-    sources: all cells as plain Python, the tests among them: whatever runs, or reaches what runs. A name is among the
-    result only if the notebook could not make it mean anything else, before or after; none is if a cell cannot be read.
+    sources: all cells as plain Python, the tests among them: whatever runs, or reaches what runs. It is certain only if
+    the notebook could not make the names mean anything else, before or after.
     """
-    notebook = _Notebook()
-    found: dict[str, set[str]] = {}
-    for source in sources:
-        try:
-            tree = ast.parse(source)
-            scopes = symtable.symtable(source, "<cell>", "exec")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return frozenset()
-        notebook.read(tree)
-        functions = {table.get_name(): table for table in scopes.get_children()}
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and _simple(node):
-                found[node.name] = _outside(functions[node.name])
-    if notebook.reaches:
-        return frozenset()
-    found = {name: needs for name, needs in found.items() if notebook.bound[name] == 1 and name not in notebook.passed}
-    known = {name for name in BUILTINS if not notebook.bound[name]}
-    if not notebook.bound["math"] and "math" not in notebook.passed:
-        known.add("math")
-    while wrong := {name for name, needs in found.items() if needs - known - found.keys()}:
-        for name in wrong:
-            del found[name]
-    return frozenset(found)
+    # Python takes letters that look alike for the same.
+    texts = [text if text.isascii() else unicodedata.normalize("NFKC", text) for text in sources]
+    if any(map(_REACHES.search, texts)):
+        return False
+    cells = _Cells(texts)
+    seen: set[str] = set()
+    waiting = set(names)
+    try:
+        while waiting:
+            name = waiting.pop()
+            seen.add(name)
+            if name == "math" or name in BUILTINS:
+                if cells.bound(name) or (name == "math" and cells.passed(name)):
+                    return False
+                continue
+            function = cells.function(name)
+            if function is None or cells.bound(name) != 1 or cells.passed(name):
+                return False
+            waiting |= function - seen
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a cell that only a notebook can read
+        return False
+    return True
 
 
 def plain(value: Any, *, frozen: bool = False, depth: int = 4) -> bool:
@@ -84,53 +84,48 @@ def plain(value: Any, *, frozen: bool = False, depth: int = 4) -> bool:
     return kind is dict and all(plain(item, depth=depth - 1) for pair in value.items() for item in pair)
 
 
-class _Notebook:
-    """What happens to names, in all cells together."""
+class _Cells:
+    """What a notebook's cells do with a name. Only cells that hold the word are parsed."""
 
-    def __init__(self) -> None:
-        self.bound: Counter[str] = Counter()  # how often a name is bound or deleted, in any scope
-        self.passed: set[str] = set()  # names that are used otherwise than by calling them
-        self.reaches = False  # whether something is mentioned that could change any of it
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+        self.trees: dict[str, list[ast.AST]] = {}
 
-    def read(self, tree: ast.Module) -> None:
-        nodes = list(ast.walk(tree))
-        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-        called |= {id(node.value) for node in nodes if _of_math(node)}
-        for node in nodes:
-            self.bound.update(_binds(node))
-            self.reaches |= any(name in _REACHES or _private(name) for name in _mentions(node))
-            if isinstance(node, ast.Name) and type(node.ctx) is ast.Load and id(node) not in called:
-                self.passed.add(node.id)
+    def with_word(self, word: str) -> Iterator[tuple[str, list[ast.AST]]]:
+        for text in filter(re.compile(rf"\b{word}\b").search, self.texts):
+            if text not in self.trees:
+                self.trees[text] = list(ast.walk(ast.parse(text)))
+            yield text, self.trees[text]
 
+    def bound(self, name: str) -> int:
+        """How often the name is bound or deleted, in any scope."""
+        return sum(other == name for _, nodes in self.with_word(name) for node in nodes for other in _binds(node))
 
-def _of_math(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    """`math.floor`, looked up: a module without a memory, as long as it is Python's and nobody changes it."""
-    return (
-        isinstance(node, ast.Attribute)
-        and type(node.ctx) is ast.Load
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "math"
-    )
+    def passed(self, name: str) -> bool:
+        """Whether it is used otherwise than by calling it, or a module otherwise than by reading what is in it."""
+        for _, nodes in self.with_word(name):
+            if name == "math":
+                used = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and _is_read(node)}
+            else:
+                used = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+            if any(isinstance(node, ast.Name) and node.id == name and id(node) not in used for node in nodes):
+                return True
+        return False
 
-
-def _private(name: str) -> bool:
-    return name == "*" or (name.startswith("__") and name not in _HARMLESS)
-
-
-def _mentions(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Name):
-        yield node.id
-    elif isinstance(node, ast.Attribute):
-        yield node.attr
-    elif isinstance(node, ast.alias):
-        yield from node.name.split(".")
-    elif isinstance(node, ast.ImportFrom):
-        yield from (node.module or "").split(".")
+    def function(self, name: str) -> set[str] | None:
+        """What a function at the margin looks up outside of itself; None if there is none that may be pure."""
+        for text, nodes in self.with_word(name):
+            for node in nodes[0].body if isinstance(nodes[0], ast.Module) else ():
+                if isinstance(node, ast.FunctionDef) and node.name == name and _simple(node):
+                    scopes = symtable.symtable(text, "<cell>", "exec").get_children()
+                    return _outside(next(scope for scope in scopes if scope.get_name() == name))
+        return None
 
 
 def _binds(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Name) and type(node.ctx) is not ast.Load:
-        yield node.id
+    if isinstance(node, ast.Name):
+        if not _is_read(node):
+            yield node.id
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.Import):
@@ -141,6 +136,10 @@ def _binds(node: ast.AST) -> Iterator[str]:
         yield node.name or ""
     elif isinstance(node, ast.MatchMapping):
         yield node.rest or ""
+
+
+def _is_read(node: ast.Name | ast.Attribute) -> bool:
+    return type(node.ctx) is ast.Load
 
 
 def _is_math(imported: ast.alias) -> bool:

@@ -47,21 +47,25 @@ NOT_PURE = {
     "not at the margin": "if True:\n    def f(x):\n        return x",
     "handed on": f"{F}\ng = f",
     "an own class": "class Wrong(Exception):\n    pass\ndef f(x):\n    raise Wrong",
-    "no Python": f"{F}\n\ndef g(:",
+    "no Python": f"{F}\n\nf(:",
+    "another word": "def other(x):\n    return x",
     "read only by a notebook": f"{F}\n\nf = await later()",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("source", PURE.values(), ids=PURE)
 def test_a_pure_function(source):
-    assert "f" in pure([source])
-    assert "f" in pure(["import torch", source, "assert f(1) == 2\nfor x in (1, 2):\n    f(x)"])
+    assert pure(["f"], [source])
+    assert pure(
+        ["f"], ["import torch", source, "assert f(1) == 2\nfor x in (1, 2):\n    f(x)", "no Python, and no word of it"]
+    )
 
 
 @pytest.mark.parametrize("source", NOT_PURE.values(), ids=NOT_PURE)
 def test_what_is_not_certain_to_be_pure(source):
-    assert "f" not in pure([source])
-    assert "f" not in pure(source.split("\n\n"))
+    assert not pure(["f"], [source])
+    assert not pure(["f"], source.split("\n\n"))
+    assert not pure(["g", "f"], ["def g(x):\n    return x", source])
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,8 @@ CHANGES = {
     "the rest of a dictionary": "match {'a': 1}:\n    case {**f}:\n        pass",
     "imported": "from math import sqrt as f",
     "a module": "import math as f",
+    "another letter f": "ｆ = lambda x: 0",
+    "another word globals": "ｇｌｏｂａｌｓ()['f'] = lambda x: 0",
     "deleted": "del f",
     "a class": "class f:\n    def __init__(self, x):\n        pass",
     "asynchronous": "async def f(x):\n    return 0",
