@@ -225,10 +225,11 @@ class Parent:
     def serve_one(self, control: socket.socket, message: list[Any], fds: list[int], poll: select.poll) -> None:
         kind, *rest = message
         if kind == "warm":
-            from . import rehearsal
+            from . import rehearsal, sandbox
 
             missing = warm(rest[0])
             rehearsal.rehearse()
+            sandbox.large_code(lambda: rehearsal.rehearse(1))
             settle()
             send(control, ["warm", missing])
         elif kind == "fork":

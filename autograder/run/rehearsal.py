@@ -156,10 +156,10 @@ def grade(job: Job) -> dict[str, Any]:
             return one.grade().as_data()
 
 
-def rehearse() -> dict[str, Any]:
+def rehearse(rounds: int = ROUNDS) -> dict[str, Any]:
     """Grade the submission of constants until nothing about it is new. Returns the last result."""
     job = submission()
     with _put_back():
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             result = grade(job)
     return result

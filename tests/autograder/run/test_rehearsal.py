@@ -14,7 +14,7 @@ import pytest
 import torch
 from notebooks import answer, job, only, test
 
-from autograder.run import checks, parent, rehearsal
+from autograder.run import checks, parent, rehearsal, sandbox
 
 CHILD = r"""
 import json, os, resource, sys
@@ -150,6 +150,7 @@ def test_the_warm_parent_rehearses_after_it_has_loaded_what_was_asked_for(monkey
     monkeypatch.setattr(parent, "warm", lambda names: order.append(names) or [])
     monkeypatch.setattr(parent, "settle", lambda: order.append("settle"))
     monkeypatch.setattr(parent, "send", lambda end, message: order.append(message))
-    monkeypatch.setattr(rehearsal, "rehearse", lambda: order.append("rehearse"))
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *rounds: order.append("rehearse"))
+    monkeypatch.setattr(sandbox, "large_code", lambda use: order.append("large code"))
     parent.Parent.serve_one(None, None, ["warm", ["numpy"]], [], None)
-    assert order == [["numpy"], "rehearse", "settle", ["warm", []]]
+    assert order == [["numpy"], "rehearse", "large code", "settle", ["warm", []]]
