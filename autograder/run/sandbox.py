@@ -374,7 +374,7 @@ def collapse() -> None:
     if not LINUX:
         return
     with _own("statm") as statm:
-        numbers = [int(n) * resource.getpagesize() for n in statm.readall().split()]
+        numbers = [int(n) * _PAGE for n in statm.readall().split()]
     State.memory = (numbers[0], numbers[5])
     for start, end in _regions("rw-p", lambda name: name in ("", "[heap]")):
         _madvise(start, end - start, _MADV_COLLAPSE)  # a kernel that cannot says so; then forks are slower
