@@ -338,17 +338,16 @@ class Assignment:
         except intake.NotGradable as error:
             return f"{error.reason} {when}"
 
-    def job(
-        self, student: str, notebook: str, limits: Limits, key: bytes
-    ) -> tuple[Job | None, intake.Submission | None, str]:
-        """The job and the submission it came from; or no job, and why."""
+    def job(self, student: str, notebook: str, limits: Limits, key: bytes) -> Taken:
+        """What the student handed in, and the job that it makes; or no job, and why."""
         submission = None
         directory = self.coursedir.format_path(self.coursedir.submitted_directory, student, self.name)
         exclude = self.config.get("Autograde", {}).get("exclude_overwriting", {}).get(self.name, [])
         try:
             submission = intake.take_in(directory)
+            assembly = reassemble.assemble(self.blueprints[notebook], submission, notebook=notebook)
             job = reassemble.build_job(
-                self.blueprints[notebook],
+                assembly,
                 submission,
                 assignment=self.name,
                 student=student,
@@ -359,8 +358,18 @@ class Assignment:
                 open_files=exclude,
             )
         except intake.NotGradable as error:
-            return None, submission, error.reason
-        return job, submission, ""
+            return Taken(None, submission, reason=error.reason)
+        return Taken(job, submission, assembly)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A submission taken in, and the job made of one of its notebooks; or no job, and the reason for the student."""
+
+    job: Job | None
+    submission: intake.Submission | None
+    assembly: reassemble.Assembly | None = None
+    reason: str = ""
 
 
 # -- one run ----------------------------------------------------------------------------------------------------------
@@ -369,8 +378,7 @@ class Assignment:
 @dataclass
 class _Task:
     lease: leases.Lease
-    job: Job
-    submission: intake.Submission | None
+    taken: Taken
     doubted: bool = False
     deaths: int = 0
     faults: int = 0
@@ -438,11 +446,11 @@ class _Run:
                 self._send(self.again.popleft())
                 room -= 1
                 continue
-            job, submission, reason = self.what.job(lease.student, lease.notebook, self.engine.limits, self.key)
-            if job is None:
-                yield self._record(lease, None, submission, self._without_points(lease, reason), "not gradable")
+            taken = self.what.job(lease.student, lease.notebook, self.engine.limits, self.key)
+            if taken.job is None:
+                yield self._record(lease, taken, self._without_points(lease, taken.reason), "not gradable")
             else:
-                self._send(_Task(lease, job, submission))
+                self._send(_Task(lease, taken))
                 room -= 1
 
     def _next_lease(self, number: int) -> leases.Lease | None:
@@ -460,7 +468,8 @@ class _Run:
     def _send(self, task: _Task) -> None:
         self.tokens += 1
         self.tasks[self.tokens] = task
-        self.pool.send(self.tokens, task.job)
+        assert task.taken.job is not None
+        self.pool.send(self.tokens, task.taken.job)
 
     def _account(self, task: _Task, event: pools.Event) -> Iterator[tuple[Verdict, Result]]:
         lease = task.lease
@@ -479,7 +488,7 @@ class _Run:
                     return
                 result.accidents = 0  # of the second look too: a verdict says nothing of luck
                 outcome: Outcome = "graded" if result.status == "graded" else "not gradable"
-                yield self._record(lease, task.job, task.submission, result, outcome)
+                yield self._record(lease, task.taken, result, outcome)
             case pools.Returned():
                 self.again.append(task)
             case pools.Died(_, how, tried):
@@ -492,7 +501,7 @@ class _Run:
                         "The grading process ended each time it graded this submission "
                         "(it may need more memory than there is). Ask your instructor to look at it."
                     )
-                    yield self._record(lease, task.job, task.submission, self._without_points(lease, reason), "failed")
+                    yield self._record(lease, task.taken, self._without_points(lease, reason), "failed")
             case pools.Broken(_, error):
                 task.faults += 1
                 self.log.error("%s/%s: the grader failed:\n%s", lease.student, lease.notebook, error)
@@ -500,7 +509,7 @@ class _Run:
                     self.again.append(task)
                 else:
                     reason = "The grader itself failed on this submission. Ask your instructor to look at it."
-                    yield self._record(lease, task.job, task.submission, self._without_points(lease, reason), "failed")
+                    yield self._record(lease, task.taken, self._without_points(lease, reason), "failed")
 
     def _without_points(self, lease: leases.Lease, reason: str) -> Result:
         return Result(
@@ -515,8 +524,7 @@ class _Run:
     def _record(
         self,
         lease: leases.Lease,
-        job: Job | None,
-        submission: intake.Submission | None,
+        taken: Taken,
         result: Result,
         outcome: Outcome,
     ) -> tuple[Verdict, Result]:
@@ -526,8 +534,9 @@ class _Run:
         try:
             self.recorder.record(
                 result,
-                job,
-                submission,
+                taken.job,
+                taken.submission,
+                assembly=taken.assembly,
                 questions=lease.questions,
                 also=lambda session: self.ledger.finish(session, lease, result, settled=outcome != "failed"),
             )

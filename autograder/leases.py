@@ -151,6 +151,7 @@ class Ledger:
         self.patience = patience
         self.run = uuid.uuid4().hex
         self._finish = {settled: self._finished(settled) for settled in (True, False)}
+        self._claim = self._claimed()
         with engine.begin() as connection:
             now = self._now(connection)
             connection.execute(
@@ -257,15 +258,20 @@ class Ledger:
                     break
                 if among is not None and (student, notebook) not in among:
                     continue
-                taken = connection.execute(
-                    VERDICTS.update()
-                    .where(*self._is(student, notebook), VERDICTS.c.state == "open")
-                    .values(state="leased", run=self.run, attempts=attempts + 1)
-                )
+                item = {"of_student": student, "of_notebook": notebook, "attempts": attempts + 1}
+                taken = connection.execute(self._claim, item)
                 if taken.rowcount == 1:
                     only = None if questions is None else frozenset(json.loads(questions))
                     leases.append(Lease(student, notebook, only, attempts + 1))
         return leases
+
+    def _claimed(self) -> sa.Update:
+        """The statement of `claim`, made once for a run."""
+        return (
+            VERDICTS.update()
+            .where(*self._is(sa.bindparam("of_student"), sa.bindparam("of_notebook")), VERDICTS.c.state == "open")
+            .values(state="leased", run=self.run, attempts=sa.bindparam("attempts"))
+        )
 
     def finish(self, connection: Any, lease: Lease, result: Result, *, settled: bool = True) -> None:
         """Mark the verdict as recorded, inside the transaction that writes the grades.

@@ -377,7 +377,7 @@ class Assembly:
 
 
 def build_job(
-    source: NotebookNode | Blueprint,
+    source: NotebookNode | Blueprint | Assembly,
     submission: Submission,
     *,
     assignment: str,
@@ -390,12 +390,13 @@ def build_job(
 ) -> Job:
     """Everything needed to grade one notebook of a submission.
 
-    source: the instructor's notebook, hidden tests in it. files: the instructor's data files. key: the course's secret
-    for drawing inputs. open_files: names of files that the student may replace (nbgrader's `exclude_overwriting`).
+    source: the instructor's notebook, hidden tests in it, or what `assemble` has made of it and the submission. files:
+    the instructor's data files. key: the course's secret for drawing inputs. open_files: names of files that the
+    student may replace (nbgrader's `exclude_overwriting`).
 
     Raises NotGradable with a reason for the student, AuthorError for the instructor.
     """
-    assembly = assemble(source, submission, notebook=notebook)
+    assembly = source if isinstance(source, Assembly) else assemble(source, submission, notebook=notebook)
     given = dict(files or {})
     theirs = submission.extra_files()
     for name in set(open_files) & theirs.keys():

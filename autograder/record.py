@@ -25,7 +25,6 @@ from typing import Any
 
 import nbformat
 import sqlalchemy as sa
-from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import (
     Assignment,
@@ -240,24 +239,26 @@ class Recorder(LoggingConfigurable):
         job: Job | None,
         submission: intake.Submission | None,
         *,
+        assembly: Assembly | None = None,
         questions: Collection[str] | None = None,
         also: Callable[[Any], None] | None = None,
     ) -> None:
         """Write one verdict: files, then everything in the gradebook in one commit.
 
-        job, submission: what was graded; None if it never came to that. questions: only these grade_ids get new
-        scores, if there is an earlier verdict. also: called with the connection inside the transaction; if it raises,
-        nothing is written.
+        job, submission: what was graded; None if it never came to that. assembly: what the job was made of, if it is
+        at hand. questions: only these grade_ids get new scores, if there is an earlier verdict. also: called with the
+        connection inside the transaction; if it raises, nothing is written.
 
         Raises NotReleased if the gradebook does not know the assignment; ValueError if the job is not the one that
         this course's notebook and this submission give.
         """
         blueprint = self._blueprint(result.assignment, result.notebook)
-        assembly: Assembly | None = None
-        if result.status == "graded":
+        if result.status != "graded":
+            assembly = None
+        else:
             if job is None or submission is None:
                 raise ValueError("a graded result needs its job and its submission")
-            assembly = assemble(blueprint, submission, notebook=result.notebook)
+            assembly = assembly or assemble(blueprint, submission, notebook=result.notebook)
             if assembly.job_cells() != job.cells:
                 raise ValueError(f"the job is not that of {result.student}'s {result.notebook}; grade it again")
         try:
@@ -457,7 +458,7 @@ class Recorder(LoggingConfigurable):
     # files
 
     def _files(
-        self, result: Result, notebook: NotebookNode, submission: intake.Submission | None, when: datetime | None
+        self, result: Result, notebook: dict[str, Any], submission: intake.Submission | None, when: datetime | None
     ) -> None:
         directory = Path(
             self.coursedir.format_path(self.coursedir.autograded_directory, result.student, result.assignment)
@@ -520,7 +521,8 @@ def _untouched(piece: Piece) -> bool:
     """Whether an answer is there and is what was released, by nbgrader's checksum."""
     if piece.given is None or piece.found is None:
         return False
-    cell = _cell(piece, 0)
+    parts = {"cell_type": piece.kind, "metadata": piece.given.metadata, "source": piece.source}
+    cell = nbformat.from_dict(parts)
     return cell.metadata["nbgrader"].get("checksum") == utils.compute_checksum(cell)
 
 
@@ -611,7 +613,7 @@ def statuses(session: Any, assignment: str) -> Iterator[Status]:
         yield Status(*row)
 
 
-def _written(notebook: NotebookNode) -> str:
+def _written(notebook: dict[str, Any]) -> str:
     """A notebook as JSON, one cell on a line: the encoder that is ten times as fast does not indent."""
     parts = []
     for name, value in sorted(notebook.items()):
@@ -631,10 +633,12 @@ _quick = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 def rebuilt(
     blueprint: Blueprint, assembly: Assembly | None, result: Result, notes: Collection[Note] = ()
-) -> NotebookNode:
-    """The notebook that Formgrader shows: the instructor's cells, the student's answers, outputs as text.
+) -> dict[str, Any]:
+    """The notebook that Formgrader shows, as its JSON: the instructor's cells, the student's answers, outputs as text.
 
-    What students wrote as Markdown has lost everything active (autograder.safe); there are no HTML outputs.
+    Parts of it are the blueprint's own: to be written, not to be changed. What students wrote as Markdown has lost
+    everything active (autograder.safe); there are no HTML outputs. Raises nbformat.ValidationError if Jupyter could not
+    open it.
     """
     if assembly is None:
         pieces = tuple(Piece(given.kind, given.released, given) for given in blueprint.cells)
@@ -648,22 +652,21 @@ def rebuilt(
     questions = {question.grade_id: question for question in result.questions}
     cells = []
     if banner := _banner(result, notes):
-        cells.append(
-            nbformat.v4.new_markdown_cell(banner, id="about-grading", metadata={"autograder": {"about": True}})
-        )
+        about = {"autograder": {"about": True}}
+        cells.append({"id": "about-grading", "cell_type": "markdown", "metadata": about, "source": banner})
     for index, piece in enumerate(assembly.pieces):
         cell = _cell(piece, index)
-        if cell.cell_type == "code":
+        if cell["cell_type"] == "code":
             question = questions.get(piece.given.grade_id or "") if piece.given else None
-            cell.outputs = [*_outputs(outputs.get(index, [])), *(_report(question) if question else [])]
+            cell["outputs"] = [*_outputs(outputs.get(index, [])), *(_report(question) if question else [])]
         cells.append(cell)
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=json.loads(json.dumps(blueprint.metadata)))
-    notebook.nbformat_minor = 5
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": blueprint.metadata, "cells": cells}
+    nbformat.validate(notebook)
     return notebook
 
 
-def _cell(piece: Piece, index: int) -> NotebookNode:
-    metadata: dict[str, Any] = json.loads(json.dumps(piece.given.metadata)) if piece.given else {}
+def _cell(piece: Piece, index: int) -> dict[str, Any]:
+    metadata = dict(piece.given.metadata) if piece.given else {}
     theirs = piece.given is None or piece.changed or (piece.given.role == "answer" and piece.found is not None)
     if piece.given is None or piece.changed:
         metadata["autograder"] = {"extra": piece.given is None, "changed": piece.changed}
@@ -675,12 +678,11 @@ def _cell(piece: Piece, index: int) -> NotebookNode:
     if kind == "markdown" and theirs:
         source = safe.markdown(source, piece.found.attachments if piece.found else ())
     # Not by nbformat's functions, which hold each cell against the schema: the whole notebook is, when it is complete.
-    parts: dict[str, Any] = {"id": f"cell-{index}", "cell_type": kind, "metadata": metadata, "source": source}
+    cell: dict[str, Any] = {"id": f"cell-{index}", "cell_type": kind, "metadata": metadata, "source": source}
     if kind == "code":
-        parts |= {"execution_count": None, "outputs": []}
-    cell = nbformat.from_dict(parts)
+        cell |= {"execution_count": None, "outputs": []}
     if kind == "markdown" and theirs and piece.found is not None and piece.found.attachments:
-        cell.attachments = json.loads(json.dumps(dict(piece.found.attachments)))
+        cell["attachments"] = dict(piece.found.attachments)
     return cell
 
 
@@ -701,7 +703,7 @@ def _words(sentence: str) -> str:
     return safe.markdown(escaped.replace("\n", " "))
 
 
-def _outputs(outputs: list[CellOutput]) -> list[NotebookNode]:
+def _outputs(outputs: list[CellOutput]) -> list[dict[str, Any]]:
     made = []
     for output in outputs:
         for name, printed in (("stdout", output.stdout), ("stderr", output.stderr)):
@@ -711,15 +713,15 @@ def _outputs(outputs: list[CellOutput]) -> list[NotebookNode]:
             text = safe.text(output.error, 4000)
             kind, _, message = text.partition(":")
             error = {"ename": kind.strip(), "evalue": message.strip(), "traceback": text.split("\n")}
-            made.append(nbformat.from_dict({"output_type": "error", **error}))
+            made.append({"output_type": "error", **error})
     return made
 
 
-def _stream(name: str, text: str) -> NotebookNode:
-    return nbformat.from_dict({"output_type": "stream", "name": name, "text": text})
+def _stream(name: str, text: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
 
 
-def _report(question: Question) -> list[NotebookNode]:
+def _report(question: Question) -> list[dict[str, Any]]:
     """A question's checks as text, for the instructor."""
     lines = [f"{question.points:g} of {question.max_points:g} points"]
     if question.message:
