@@ -145,7 +145,7 @@ def main(submissions: int | None = None) -> int:
         stock = run_stock(copy_of(light, place / "stock"), count)
         _say("this engine")
         ours = [run_ours(copy_of(light, place / f"ours-{number}"), None) for number in range(3)]
-        alone = run_ours(copy_of(light, place / "alone"), 1)
+        alone = [run_ours(copy_of(light, place / f"alone-{number}"), 1) for number in range(3)]
         bare = bare_seconds(copy_of(light, place / "bare"))
         _say("scaling")
         scaled = {
@@ -357,7 +357,7 @@ def bare_seconds(root: Path) -> dict[str, float]:
 
 
 def report(
-    count: int, stock: Run, ours: list[Run], alone: Run, bare: dict[str, float], scaled: dict[int, list[Run]]
+    count: int, stock: Run, ours: list[Run], alone: list[Run], bare: dict[str, float], scaled: dict[int, list[Run]]
 ) -> int:
     """Print tables, then the figures by name."""
     best = sorted(ours, key=lambda run: run.grading)[len(ours) // 2]
@@ -371,13 +371,15 @@ def report(
         ("submissions a second", count / stock.grading, count / best.grading),
     ):
         print(f"{name:34}{stock_value:16.2f}{our_value:20.2f}")
-    overhead = statistics.median(1000 * (alone.each[name] - bare[name]) for name in bare)
+    overhead = statistics.median(1000 * (run.each[name] - bare[name]) for run in alone for name in bare)
     cells = statistics.median(1000 * seconds for seconds in bare.values())
-    engine = statistics.median(1000 * seconds for seconds in alone.each.values())
-    print(f"one submission by itself (median): bare cells {cells:.1f} ms, in the engine {engine:.1f} ms")
+    engine = statistics.median(1000 * seconds for run in alone for seconds in run.each.values())
+    print(
+        f"one submission by itself, medians of {len(alone)} runs: cells {cells:.1f} ms, in the engine {engine:.1f} ms"
+    )
     differing = [
         f"{student}: nbgrader {stock.scores.get(student)}, autograder {run.scores.get(student)}"
-        for run in [*ours, alone]
+        for run in [*ours, *alone]
         for student in sorted(stock.scores.keys() | run.scores.keys())
         if stock.scores.get(student) != run.scores.get(student)
     ]
