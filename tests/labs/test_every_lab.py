@@ -181,25 +181,22 @@ def test_the_still_picture_is_well_formed_and_has_words(name):
 
 @each_lab
 def test_the_still_picture_is_the_same_in_every_process(name):
+    """Drawn here and in another process, which puts sets in another order."""
     states = [{}, *(experiment["state"] for experiment in experiments_of(name))]
     code = (
         "import json, sys; from kernelbook import labs\n"
         f"for state in json.load(sys.stdin): print(labs.{name}(**state).figure())"
     )
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            input=json.dumps(states),
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(runs) == 1
-    assert "".join(f"{of(name)(**state).figure()}\n" for state in states) == runs.pop()
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(states),
+        env={**os.environ, "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    assert "".join(f"{of(name)(**state).figure()}\n" for state in states) == elsewhere
 
 
 @each_lab
