@@ -19,7 +19,7 @@ from traitlets.config import Config
 
 from autograder import intake, record
 from autograder.model import CellOutput, Check, Question, Result
-from autograder.reassemble import NO_RESPONSE
+from autograder.reassemble import NO_RESPONSE, assemble
 
 
 def autograded(room, student, name=NOTEBOOK):
@@ -547,14 +547,28 @@ def test_nbgrader_still_opens_and_upgrades_its_database(room, monkeypatch):
 # --- misuse
 
 
-def test_a_job_of_another_notebook_is_not_recorded(room):
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_job_of_another_notebook_is_not_recorded(room, at_hand):
     room.submit("amy")
     room.submit("bob", WRONG)
     job, _ = room.job("bob")
     _, submission = room.job("amy")
+    assembly = assemble(room.blueprint(), submission, notebook=NOTEBOOK) if at_hand else None
     result = classroom.run(job)
     with record.Recorder(room.coursedir) as recorder, pytest.raises(ValueError, match="grade it again"):
-        recorder.record(result, job, submission)
+        recorder.record(result, job, submission, assembly=assembly)
+
+
+def test_a_verdict_is_recorded_alike_with_what_its_job_was_made_of_and_without(room):
+    room.submit("amy", WRONG)
+    job, submission = room.job("amy")
+    result = classroom.run(job)
+    seen = []
+    for assembly in (None, assemble(room.blueprint(), submission, notebook=NOTEBOOK)):
+        with record.Recorder(room.coursedir) as recorder:
+            recorder.record(result, job, submission, assembly=assembly)
+        seen.append((room.scores("amy"), comments(room, "amy"), autograded(room, "amy")))
+    assert seen[0] == seen[1]
 
 
 def test_an_assignment_that_was_not_released(tmp_path):
