@@ -636,7 +636,7 @@ def rebuilt(
 ) -> dict[str, Any]:
     """The notebook that Formgrader shows, as its JSON: the instructor's cells, the student's answers, outputs as text.
 
-    Parts of it are the blueprint's own: to be written, not to be changed. What students wrote as Markdown has lost
+    Parts of it are the blueprint's own, so nobody may change it. What students wrote as Markdown has lost
     everything active (autograder.safe); there are no HTML outputs. Raises nbformat.ValidationError if Jupyter could not
     open it.
     """
