@@ -69,6 +69,26 @@ def test_an_untouched_notebook(room):
     assert comments(room, "cas") == {**dict.fromkeys(["square", "mean", "show", "why"], "No response."), "draw": None}
 
 
+def test_untouched_text_is_known_by_what_was_released_and_not_by_what_is_shown_of_it(tmp_path):
+    room = Classroom(tmp_path / "course")
+    source = classroom.source_notebook()
+    active = "<b onclick='go()'>Why?</b> <script>go()</script>"  # which is shown without what it does
+    source.cells[find(source, "why")].source = f"{active}\n# BEGIN SOLUTION\nBecause.\n# END SOLUTION"
+    room.write_source(source)
+    room.generate()
+    room.submit("cas", {})
+    room.grade("cas")
+    released = room.released()
+    assert active in released.cells[find(released, "why")].source
+    assert comments(room, "cas")["why"] == "No response."
+    assert "why" not in open_flags(room, "cas")
+    room.submit("dan", {"why": f"{active}\nBecause."})
+    room.grade("dan")
+    assert comments(room, "dan")["why"] is None
+    shown = autograded(room, "dan")
+    assert "<script" not in shown.cells[find(shown, "why")].source
+
+
 def test_an_answer_that_is_gone_is_not_taken_for_an_empty_one(room):
     room.submit("dan", change=lambda nb: nb.cells.pop(find(nb, "why")))
     room.grade("dan")
