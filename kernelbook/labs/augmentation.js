@@ -158,6 +158,15 @@ export function pictureOf(name) {
   return picture;
 }
 
+/** @type {WeakMap<Picture, string>} */
+const addresses = new WeakMap();
+/** A picture as the address of an image; one that is shown again, as "before" is, is not encoded again. @param {Picture} picture */
+function addressOf(picture) {
+  let address = addresses.get(picture);
+  if (!address) addresses.set(picture, (address = bitmap(picture.data, picture.height, picture.width)));
+  return address;
+}
+
 /** The amount that counts: inside the transform's range. @param {State} state */
 export function amountOf({ transform, amount }) {
   const { low, high } = TRANSFORMS[transform];
@@ -463,9 +472,9 @@ export function render({ model, el }) {
   };
   /** @param {ReturnType<typeof panel>} target @param {Picture} picture @param {string} label */
   function show({ image, frame }, picture, label) {
-    const { height, width, data } = picture;
+    const { height, width } = picture;
     set(frame, { viewBox: `0 0 ${width} ${height}`, "aria-label": label });
-    set(image, { width, height, href: bitmap(data, height, width) });
+    set(image, { width, height, href: addressOf(picture) });
   }
   const [before, partner, after] = [panel("Before"), panel("Partner"), panel("After")];
   const board = html(

@@ -102,11 +102,14 @@ export function warp(x, t, border = "zeros") {
     for (let j = 0; j < width; j++) {
       const row = fold(first.row + j * rowRight + i * rowDown, height, border);
       const column = fold(first.column + j * columnRight + i * columnDown, width, border);
-      const [top, left] = [Math.floor(row), Math.floor(column)];
+      const top = Math.floor(row);
+      const left = Math.floor(column);
       if (top < -1 || left < -1 || top >= height || left >= width) continue;
-      const [below, after] = [row - top, column - left];
+      const below = row - top;
+      const after = column - left;
       const at = top * width + left;
-      const [above, before] = [top >= 0, left >= 0];
+      const above = top >= 0;
+      const before = left >= 0;
       let sum = 0;
       if (above && before) sum += (1 - below) * (1 - after) * data[at];
       if (above && left + 1 < width) sum += (1 - below) * after * data[at + 1];
